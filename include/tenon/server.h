@@ -1,0 +1,325 @@
+/*
+ * How to write a file server, and what every room of Tenon shares: errors, requests, Chans, servers.
+ *
+ * A request acts on a Chan; a Chan belongs to a file server; a name space turns names into Chans. A file server is a
+ * tn_ops: functions indexed by the type of the request, all of one signature. What is not there is answered by an
+ * honest default (src/core/server.c). A small server is even less: a tn_device, a table of files with the functions
+ * for what is peculiar to it.
+ *
+ * An operation answers (return TN_DONE), fails (return tn_fail(r, TN_EPERM)), or keeps the request:
+ *
+ *     if (!tn_keep(r))
+ *             return TN_DONE;          (no memory to keep it; r has failed)
+ *     ... remember r; later, once, on the server's loop: tn_respond(r) ...
+ *     return TN_LATER;
+ *
+ * Until tn_keep, names and data of r may lie in a buffer that is used again when the operation returns; tn_keep moves
+ * them to where they stay until tn_respond. So tn_keep comes before r is shown to anybody else, and pointers into r
+ * are taken after it. A kept request can be flushed at any time: TN_FLUSH is called with that request, and the server
+ * ends it soon, by tn_fail(r, TN_EINTR) and tn_respond or by its ordinary answer.
+ *
+ * Threads: a server and its Chans and requests are touched on its home loop only.
+ */
+#ifndef TENON_SERVER_H
+#define TENON_SERVER_H
+
+#include "tenon/9p.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* clang-format off */
+/* Rows of src/core/err.c: symbol, Plan 9's text, errno of Linux. */
+enum tn_err {
+	TN_OK,
+	/* the classes of the oracle */
+	TN_ENOENT, TN_EACCES, TN_EEXIST, TN_ENOTDIR, TN_EISDIR, TN_EMOUNT, TN_ENOTMOUNTED, TN_ENOTUNION,
+	TN_ENOCREATE, TN_EISMOUNT, TN_ENOATTACH, TN_EBADARG, TN_EBADFD, TN_EBADUSE, TN_ENODEV, TN_EEMPTYNAME,
+	TN_EBADCHAR, TN_ENEEDDIR, TN_ENOTEMPTY, TN_EBADATTACH, TN_EEXECDIR,
+	/* of 9P and its servers */
+	TN_EPERM, TN_EROFS, TN_EINTR, TN_EIO, TN_ENOMEM, TN_ENOSPC, TN_EFBIG, TN_ENAMETOOLONG, TN_EEXCL, TN_ESTALE,
+	TN_EXDEV, TN_ENOTSUP, TN_EBADMSG, TN_EBADFID, TN_EFIDINUSE, TN_EBADTAG, TN_EBADOFFSET, TN_EBADCOUNT,
+	TN_ENOTOPEN, TN_EISOPEN, TN_EBADVERSION, TN_ENOAUTH, TN_ENEEDAUTH, TN_EBADAUTH, TN_EREMOTE, TN_EGONE,
+	TN_EBUSY, TN_ELOOP, TN_ESYMLINK, TN_EINVAL, TN_ERANGE, TN_EOVERFLOW, TN_ENODATA, TN_EAGAIN, TN_ECHILD,
+	TN_ETXTBSY, TN_EMLINK, TN_EDQUOT, TN_ENXIO, TN_EPIPE, TN_EDEADLK, TN_ESRCH, TN_EUSERS,
+	/* of connections */
+	TN_ECONNLOST, TN_ETIMEDOUT, TN_ECONNREFUSED, TN_EHOSTUNREACH, TN_EBADDIAL, TN_EADDRINUSE, TN_ENOHOST,
+	/* limits, each with its own words */
+	TN_ELIMIT_MOUNTS, TN_ELIMIT_UNION, TN_ELIMIT_PATH, TN_ELIMIT_OPEN, TN_ELIMIT_FIDS, TN_ELIMIT_REQS,
+	TN_ELIMIT_CONNS, TN_ELIMIT_MEMORY, TN_ELIMIT_DEPTH, TN_ELIMIT_FILES,
+	TN_ERRS
+};
+
+enum tn_req_type {
+	TN_ATTACH, TN_WALK, TN_OPEN, TN_CREATE, TN_READ, TN_READDIR, TN_WRITE, TN_CLUNK, TN_REMOVE, TN_STAT, TN_WSTAT,
+	TN_FLUSH,
+	/* with honest defaults; 9P2000.L and FUSE ask for them */
+	TN_RENAME, TN_LINK, TN_SYMLINK, TN_READLINK, TN_MKNOD, TN_XATTRWALK, TN_XATTRCREATE, TN_LOCK, TN_GETLOCK,
+	TN_FSYNC, TN_FALLOCATE, TN_SEEKHOLE, TN_COPYRANGE, TN_STATFS, TN_WATCH,
+	TN_REQ_TYPES
+};
+/* clang-format on */
+
+enum tn_status { TN_DONE, TN_LATER };
+
+struct tn_req;
+struct tn_chan;
+struct tn_server;
+struct tn_path; /* src/core/path.h */
+struct tn_loop; /* src/core/loop.h */
+
+/* Who asks. Counted (tn_user_get, tn_user_put); immutable. */
+struct tn_user {
+	uint32_t refs;   /* atomic */
+	uint32_t uid;    /* TN_NONUNAME: none is known */
+	uint32_t gid;    /* the same */
+	uint32_t len;    /* of name */
+	char name[];     /* not terminated; what Tattach said, or the host's user */
+};
+
+/*
+ * How the owner of a request is told: who made the request sets it, one constant table for each kind of owner.
+ *
+ * done    The request, which was kept, is answered: r->err, r->words and the answer are there. It is the owner's again.
+ * keep    Moves what r points at to where it stays. false: no memory. NULL: everything stays where it is anyway.
+ * entry   TN_READDIR only: takes one directory entry. `next` is the offset at which a later TN_READDIR goes on behind
+ *         it. false: no room, the entry was not taken, stop. May be called from a worker between keep and respond.
+ * stat    TN_STAT only: takes the answer. *st and its strings are borrowed for the call. The same threads.
+ */
+struct tn_owner {
+	void (*done)(struct tn_req *r);
+	bool (*keep)(struct tn_req *r);
+	bool (*entry)(struct tn_req *r, const struct tn_stat *st, uint64_t next);
+	void (*stat)(struct tn_req *r, const struct tn_stat *st);
+};
+
+/* r->flags of TN_OPEN, TN_CREATE: a superset of 9P's and POSIX's. The low two bits are TN_OREAD .. TN_OEXEC. */
+enum {
+	TN_OF_ACCESS = 0x3,
+	TN_OF_TRUNC = 0x10, /* = TN_OTRUNC */
+	TN_OF_RCLOSE = 0x40, /* = TN_ORCLOSE */
+	TN_OF_EXCL = 0x1000, /* create fails when the name is there (always so for a plain 9P server) */
+	TN_OF_APPEND = 0x2000,
+	TN_OF_DIRECTORY = 0x4000,
+	TN_OF_NOFOLLOW = 0x8000, /* TN_WALK, TN_OPEN: the peer follows symbolic links itself (.L, FUSE, the library) */
+	TN_OF_SYNC = 0x10000
+};
+
+/*
+ * A request. Whoever makes it (a door, the name space, a command) owns the memory; it lives until it is answered.
+ * Strings and buffers are borrowed from the owner and stay until the answer. Fields before the union are for all.
+ */
+struct tn_req {
+	uint8_t type;  /* enum tn_req_type */
+	uint8_t state; /* src/core/req.c */
+	uint16_t err;  /* enum tn_err: the answer's first word */
+	uint32_t flags;
+	const struct tn_owner *owner;
+	struct tn_server *server; /* who serves it; = chan->server, but for TN_ATTACH */
+	struct tn_chan *chan;     /* what it acts on; NULL for TN_ATTACH. Held by the owner until the answer */
+	struct tn_chan *chan2;    /* TN_RENAME: the directory it goes to; TN_LINK: the file; TN_COPYRANGE: the source */
+	struct tn_user *user;     /* who asks, borrowed; NULL: the Chan's user */
+	char *words;              /* the server's own text of the error, or NULL. The request's; tn_req_reset frees it */
+	uint64_t deadline_ns;     /* by tn_now_ns; 0: the server's own bound */
+	uint32_t pid;             /* the asking process on this machine; 0: unknown */
+	struct tn_req *next;      /* free for whoever keeps the request: a queue's link */
+	void *keeper;             /* free for whoever keeps the request */
+	union {
+		struct {
+			struct tn_str uname, aname;
+			struct tn_chan *newchan; /* as in walk */
+			struct tn_chan *auth;    /* an auth file that was gone through, or NULL */
+			uint32_t n_uname;
+		} attach;
+		/*
+		 * walk(5). newchan is a fresh Chan of the same server (tn_chan_clone), which the owner made: when all names
+		 * were walked (n_walked == n_names) the server has set its qid and aux; else it is left as it was, to be
+		 * thrown away. With n_walked < n_names and n_walked > 0 the request is DONE without an error; with
+		 * n_walked == 0 and n_names > 0 it has failed. n_names 0: newchan becomes the same file. ".." may be a name;
+		 * at the root it stays. "." and "" are not names: TN_ENOENT.
+		 */
+		struct {
+			const struct tn_str *names;
+			struct tn_qid *qids; /* room for n_names */
+			struct tn_chan *newchan;
+			uint16_t n_names, n_walked;
+		} walk;
+		/* open(5). flags as above. iounit: answer, 0: none. The server has set chan->qid anew if it moved. */
+		struct {
+			uint32_t iounit;
+		} open;
+		/*
+		 * open(5), 9P2000's create: chan becomes the new file, open. perm: TN_DM bits and permissions. On an error
+		 * chan is the directory still.
+		 */
+		struct {
+			struct tn_str name;
+			uint32_t perm;
+			uint32_t gid; /* TN_NONUNAME: the directory's */
+			uint32_t iounit;
+			uint32_t rdev_major, rdev_minor; /* TN_MKNOD */
+			struct tn_str target;            /* TN_SYMLINK */
+			struct tn_qid qid;               /* answer of TN_MKNOD, TN_SYMLINK */
+		} create;
+		/* read(5). The server fills data and sets count to what it gave or took. TN_READ of a directory: TN_EISDIR. */
+		struct {
+			uint8_t *data; /* TN_WRITE: not to be changed */
+			uint64_t offset;
+			uint32_t count;
+		} io;
+		/* Directory entries go to owner->entry. offset: 0, or the `next` of an entry that was taken. */
+		struct {
+			uint64_t offset;
+			uint32_t count; /* a hint: bytes that the owner has room for */
+		} readdir;
+		struct {
+			uint64_t mask; /* which fields are wanted; 0: all */
+		} stat;
+		/* stat(5). st->valid says what to set; all of it or nothing. No bits at all: sync. */
+		struct {
+			const struct tn_stat *st;
+		} wstat;
+		/* TN_RENAME: chan is the old directory, chan2 the new. TN_LINK: name in directory chan for file chan2. */
+		struct {
+			struct tn_str name, newname;
+			uint32_t how; /* RENAME_NOREPLACE 1, RENAME_EXCHANGE 2 */
+		} rename;
+		struct {
+			char *buf;
+			uint32_t size, len;
+		} readlink;
+		struct {
+			struct tn_str name;
+			struct tn_chan *newchan;
+			uint64_t size;
+		} xattr;
+		struct {
+			uint64_t start, length, owner;
+			uint32_t type, flags, status;
+			uint32_t pid;
+		} lock;
+		struct {
+			uint64_t offset, length, offset2;
+			uint32_t how; /* fallocate's mode; SEEK_DATA, SEEK_HOLE; datasync of TN_FSYNC */
+		} range;
+		struct {
+			struct tn_statfs *out;
+		} statfs;
+	} u;
+};
+
+/* What TN_STATFS answers, as statfs(2). */
+struct tn_statfs {
+	uint32_t type, bsize, namelen;
+	uint64_t blocks, bfree, bavail, files, ffree, fsid;
+};
+
+/*
+ * A place in a file server: what a fid, a descriptor or a member of a union points at.
+ * Counted (src/core/chan.h). The last put makes one TN_CLUNK, on the server's loop. server and user never change.
+ */
+struct tn_chan {
+	uint32_t refs;            /* atomic */
+	uint32_t flags;           /* TN_CF bits; once open, TN_OF bits too */
+	struct tn_server *server; /* counted: the instance */
+	struct tn_qid qid;
+	union {
+		void *p;
+		uint64_t u64;
+	} aux;                    /* the server's own word; 0 until walk, attach or create has set it */
+	struct tn_user *user;     /* counted; who attached */
+	struct tn_path *path;     /* counted; the name it was reached by, and the way back. NULL below a door */
+	struct tn_req *closer;    /* the TN_CLUNK that waits for the last put, or NULL */
+	struct tn_chan *next;     /* in a free list, or in the server's list of Chans to be clunked */
+};
+
+enum {
+	TN_CF_OPEN = 0x100000,    /* opened or created; TN_OF_ACCESS of flags says how */
+	TN_CF_USED = 0x200000,    /* walk, attach or create has set aux: the last put clunks */
+	TN_CF_MOUNTED = 0x400000, /* the root of an attach that a mount made: ns(1) prints it as one */
+	TN_CF_AUTH = 0x800000     /* an auth file */
+};
+
+/* The functions of a server, by type of request. NULL: the default of src/core/server.c. */
+struct tn_ops {
+	const char *name; /* "ram"; for logs and ns */
+	enum tn_status (*op[TN_REQ_TYPES])(struct tn_req *r);
+	void (*free)(struct tn_server *s); /* the last reference went; frees s->data and s itself */
+};
+
+/* An instance of a file server: one attach, or a tree that all attaches share. Counted (src/core/server.h). */
+struct tn_server {
+	uint32_t refs; /* atomic */
+	uint32_t flags; /* TN_SF bits */
+	const struct tn_ops *ops;
+	void *data; /* the server's own */
+	struct tn_loop *home;
+	uint64_t instance;     /* a number that no other instance of this node has */
+	const char *label;     /* for ns and messages: "#ram", "tcp!host!564"; lives as long as the server */
+	struct tn_chan *dead;  /* Chans whose clunk waits for memory */
+};
+
+enum {
+	TN_SF_DOWN_SKIP = 1, /* mount option skip-down: a union passes over it while its connection is down */
+	TN_SF_BLOCKS = 2,    /* reads of its files may wait: no caching, direct I/O */
+	TN_SF_REMOTE = 4,    /* its answers come from elsewhere */
+	TN_SF_DEVICE = 8,    /* files are made up when they are read: length 0 says nothing, no page cache */
+	TN_SF_READONLY = 16
+};
+
+/* ---- for operations ---- */
+
+/* Makes r fail. For `return tn_fail(r, TN_EPERM);`. tn_fail_words: with the server's own text, copied. */
+enum tn_status tn_fail(struct tn_req *r, enum tn_err err);
+enum tn_status tn_fail_words(struct tn_req *r, enum tn_err err, const char *text, size_t len);
+
+/* See the head of this file. false: r has failed with TN_ENOMEM; return TN_DONE. */
+bool tn_keep(struct tn_req *r);
+
+/* Answers a kept request, once, on the server's loop. From then on r is not the server's any more. */
+void tn_respond(struct tn_req *r);
+
+/* Answers of common shapes. text: what a read of a file with this content at r's offset gives; copied. */
+enum tn_status tn_reply_text(struct tn_req *r, const char *text, size_t len);
+enum tn_status tn_reply_stat(struct tn_req *r, const struct tn_stat *st);
+
+/* ---- a server as a table ---- */
+
+/*
+ * One file or directory of a tn_device. The tree is given in depth-first order by `depth`: the root's children have
+ * depth 1. Functions that are NULL answer by the default: a read gives nothing, a write is refused.
+ * `open` and `clunk` may keep state in chan->aux only if the device has `own_aux`.
+ */
+struct tn_file {
+	const char *name;
+	uint32_t perm; /* TN_DMDIR for a directory, permissions; TN_DMAPPEND, TN_DMEXCL */
+	uint8_t depth; /* 0 counts as 1 */
+	enum tn_status (*read)(struct tn_req *r);
+	enum tn_status (*write)(struct tn_req *r);
+	enum tn_status (*open)(struct tn_req *r);
+	enum tn_status (*clunk)(struct tn_req *r);
+	enum tn_status (*flush)(struct tn_req *r);
+	uint64_t (*length)(struct tn_server *s);
+	intptr_t what; /* for functions that serve several rows */
+};
+
+struct tn_device {
+	const char *name;
+	const struct tn_file *files;
+	size_t n_files;
+};
+
+/*
+ * Makes an instance that serves `device`; `data` becomes server->data and is handed to `free_data` at the end (NULL:
+ * nothing to free). One reference, the caller's. NULL: no memory. The row of an open file: tn_file_of(r->chan).
+ */
+struct tn_server *tn_device_server(
+    const struct tn_device *device, struct tn_loop *home, void *data, void (*free_data)(void *data));
+const struct tn_file *tn_file_of(const struct tn_chan *c);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

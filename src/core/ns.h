@@ -1,0 +1,82 @@
+/*
+ * Name spaces: the mount table. namespace-semantics.md 1-3, 8. A name space is counted and shared by who has it; a fork
+ * is a lazy snapshot. Everything here is immediate: it takes Chans that names were already resolved to (name.h) and
+ * never waits. On its loop only.
+ */
+#ifndef TN_CORE_NS_H
+#define TN_CORE_NS_H
+
+#include "core/chan.h"
+
+enum tn_mount_flag {
+	TN_REPL = 0, TN_BEFORE = 1, TN_AFTER = 2, TN_ORDER = 3,
+	TN_CREATE_HERE = 4, /* MCREATE: files may be created in this member */
+	TN_CACHE = 16,      /* MCACHE: accepted, shown by ns */
+	TN_MOUNT_FLAGS = 3 | 4 | 16
+};
+
+struct tn_ns_limits {
+	uint32_t mounts_max; /* members in all heads; 0: 4096 */
+	uint32_t union_max;  /* members of one head; 0: 256 */
+};
+
+struct tn_ns;
+struct tn_head; /* what is mounted upon one file: the Chan mounted upon and the members in search order */
+
+/* One member. Arrays of members are immutable and counted. */
+struct tn_member {
+	struct tn_chan *to;
+	uint32_t flags; /* enum tn_mount_flag */
+	uint64_t id;    /* ever rising: the order of ns lines */
+	char *spec;     /* the attach name, or NULL */
+};
+
+struct tn_members {
+	uint32_t refs; /* atomic */
+	uint32_t n;
+	struct tn_member m[];
+};
+
+struct tn_ns *tn_ns_new(const struct tn_ns_limits *limits); /* NULL limits: defaults */
+struct tn_ns *tn_ns_fork(struct tn_ns *ns);  /* RFNAMEG: costs a count until either side changes */
+struct tn_ns *tn_ns_clean(struct tn_ns *ns); /* RFCNAMEG: empty, but what is forbidden stays forbidden */
+struct tn_ns *tn_ns_get(struct tn_ns *ns);
+void tn_ns_put(struct tn_ns *ns);
+
+/*
+ * The members mounted upon c, or NULL: c is no mount point. Counted for the caller. A walk holds the array and needs
+ * nothing else of the name space while it waits. *under (may be NULL) gets the head's own Chan, borrowed.
+ */
+struct tn_members *tn_ns_find(struct tn_ns *ns, const struct tn_chan *c, struct tn_chan **under);
+struct tn_members *tn_members_get(struct tn_members *m);
+void tn_members_put(struct tn_members *m);
+
+/*
+ * bind(2), mount(2) when both names have been resolved. `source` is what is to be seen at `target`; `source_members` the
+ * union found at the source name, or NULL; `spec` is copied. Checks all, then acts. TN_EBADARG flags, TN_EMOUNT kinds
+ * or MCREATE rule, TN_ENOATTACH, TN_ELIMIT_MOUNTS, TN_ELIMIT_UNION, TN_ENOMEM.
+ */
+enum tn_err tn_ns_mount(struct tn_ns *ns, struct tn_chan *source, struct tn_members *source_members,
+    struct tn_chan *target, uint32_t flags, const char *spec);
+
+/* unmount(2). member NULL: all. TN_ENOTMOUNTED, TN_ENOTUNION. */
+enum tn_err tn_ns_unmount(struct tn_ns *ns, struct tn_chan *target, const struct tn_chan *member);
+
+/* unmount of the first member that lives on a connection: `lives(to, arg)` says so. */
+enum tn_err tn_ns_unmount_where(
+    struct tn_ns *ns, struct tn_chan *target, bool (*lives)(const struct tn_chan *to, void *arg), void *arg);
+
+/* RFNOMNT: no mount, no devices but `#|`, `#d`, `#e`, `#c`, `#p`. Never taken back; goes to forks and clean ones. */
+void tn_ns_forbid(struct tn_ns *ns);
+bool tn_ns_forbids(const struct tn_ns *ns);
+
+/* A number that moves with every change: for whoever caches what a name led to. */
+uint64_t tn_ns_version(const struct tn_ns *ns);
+
+/*
+ * Every member in the order of the calls that made it: `each` gets the head's Chan and the member. For ns(1)
+ * (nsfile.h), for doors that list mount points.
+ */
+void tn_ns_each(struct tn_ns *ns, void (*each)(void *arg, struct tn_chan *under, const struct tn_member *m), void *arg);
+
+#endif

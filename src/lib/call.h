@@ -1,0 +1,53 @@
+/*
+ * Plan 9's system calls for a process's part (core/proc.h), blocking: each makes requests and turns the loop until they
+ * are answered. For commands, tests and the oracle's driver; the inside of <tenon.h>. One thread, and never from inside
+ * a callback of the loop. Errors: a negative return, then tn_call_err() and tn_call_text().
+ */
+#ifndef TN_LIB_CALL_H
+#define TN_LIB_CALL_H
+
+#include "core/name.h"
+
+/* Makes the host turn the loop once, waiting for something to happen. Set by the host (host/posix). */
+extern void (*tn_call_turn)(struct tn_loop *loop);
+
+enum tn_err tn_call_err(void);
+const char *tn_call_text(void); /* the server's words, else the table's */
+
+/* Descriptors of p: small numbers, -1 on an error. bind(2), open(2), read(2), stat(2), fd2path(2), rfork(2). */
+int tn_call_bind(struct tn_proc *p, const char *name, const char *old, uint32_t flags);
+int tn_call_mount(struct tn_proc *p, struct tn_server *server, const char *old, uint32_t flags, const char *aname);
+int tn_call_unmount(struct tn_proc *p, const char *name, const char *old); /* name NULL: all */
+int tn_call_open(struct tn_proc *p, const char *name, uint32_t flags);
+int tn_call_create(struct tn_proc *p, const char *name, uint32_t flags, uint32_t perm);
+int64_t tn_call_read(struct tn_proc *p, int fd, void *buf, size_t size);
+int64_t tn_call_pread(struct tn_proc *p, int fd, void *buf, size_t size, uint64_t offset);
+int64_t tn_call_write(struct tn_proc *p, int fd, const void *buf, size_t size);
+int64_t tn_call_pwrite(struct tn_proc *p, int fd, const void *buf, size_t size, uint64_t offset);
+int64_t tn_call_seek(struct tn_proc *p, int fd, int64_t offset, int whence); /* 0 set, 1 by, 2 end */
+int tn_call_close(struct tn_proc *p, int fd);
+
+/* A stat with its strings in `text`: one block, freed with tn_free. */
+struct tn_call_stat {
+	struct tn_stat st;
+	char *text;
+};
+int tn_call_stat(struct tn_proc *p, const char *name, struct tn_call_stat *out);
+int tn_call_fstat(struct tn_proc *p, int fd, struct tn_call_stat *out);
+int tn_call_wstat(struct tn_proc *p, const char *name, const struct tn_stat *st);
+int tn_call_fwstat(struct tn_proc *p, int fd, const struct tn_stat *st);
+int tn_call_remove(struct tn_proc *p, const char *name);
+int tn_call_chdir(struct tn_proc *p, const char *name);
+
+/* The next entries of an open directory go to `each`; returns how many, 0 at the end, -1. */
+int tn_call_dirread(
+    struct tn_proc *p, int fd, void (*each)(void *arg, const struct tn_stat *st), void *arg);
+
+/* The Chan of a descriptor, borrowed; NULL: no such one. Puts a Chan (taken) into a free descriptor. */
+struct tn_chan *tn_call_chan(struct tn_proc *p, int fd);
+int tn_call_fd(struct tn_proc *p, struct tn_chan *c);
+
+/* Waits for a request, or a resolution, that tn_submit or tn_name_start kept. */
+void tn_call_wait_req(struct tn_loop *loop, struct tn_req *r);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * conn: 9P in. A peer's messages become requests on one file server's Chans; the answers go back. intro(5) and all of
+ * section 5. It serves whatever tn_server it is given: a device, a host directory, a mount (an export of an import),
+ * a view of a name space (core/view.h).
+ */
+#ifndef TN_LINK_CONN_H
+#define TN_LINK_CONN_H
+
+#include "link/stream.h"
+
+/* Limits are data; 0 takes the default. Each has an error of its own. */
+struct tn_conn_limits {
+	uint32_t msize_max;   /* bytes; default 1 MiB + TN_IOHDR_SIZE */
+	uint32_t fids_max;    /* default 65536 */
+	uint32_t reqs_max;    /* outstanding requests; beyond it input is not read. default 1024 */
+	uint32_t out_max;     /* bytes of answers not yet sent; beyond it input is not read. default 4 MiB */
+	uint64_t memory_max;  /* bytes in all for kept requests and buffers. default 64 MiB */
+};
+
+/* What a conn counts: one table for stats files, --json and metrics. */
+struct tn_conn_stats {
+	uint64_t messages_in, messages_out, bytes_in, bytes_out, errors, kept, flushed, refused;
+	uint32_t fids, reqs;
+};
+
+struct tn_conn;
+
+/*
+ * A conn that serves `server` (counted): each Tattach is a TN_ATTACH there. `closed` is called once when the conn has
+ * ended and all its requests are answered; it may free the conn. peer: for log lines, copied. NULL: no memory.
+ */
+struct tn_conn *tn_conn_new(struct tn_server *server, const struct tn_conn_limits *limits, const char *peer,
+    void (*closed)(struct tn_conn *conn, void *arg), void *arg);
+
+/* The engine of the conn, for a transport. */
+struct tn_stream *tn_conn_stream(struct tn_conn *conn);
+
+/* Ends it: hangs up, flushes what is outstanding, clunks all fids; `closed` follows. */
+void tn_conn_end(struct tn_conn *conn);
+
+/* Only from inside or after `closed`. */
+void tn_conn_free(struct tn_conn *conn);
+
+void tn_conn_stats(const struct tn_conn *conn, struct tn_conn_stats *out);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * mnt: 9P out. A file server whose operations become messages to a peer. A `client` is one connection: version, tags,
+ * fids, the bound on waiting, dialling again; each attach on it is a tn_server of its own (an instance), as each
+ * mount(2) is a device of its own in Plan 9.
+ */
+#ifndef TN_LINK_MNT_H
+#define TN_LINK_MNT_H
+
+#include "core/loop.h"
+#include "link/stream.h"
+
+struct tn_client;
+
+/*
+ * How a client gets a transport: connect is called when one is needed (at once, and again after a loss, at the next
+ * use). It sooner or later joins a transport to the stream and calls tn_client_connected, or calls
+ * tn_client_failed with the cause. cancel: the client goes away meanwhile. A dialer that cannot connect twice (fd!)
+ * answers the second time with TN_ECONNLOST.
+ */
+struct tn_dialer {
+	void (*connect)(struct tn_dialer *d, struct tn_client *client, struct tn_stream *stream);
+	void (*cancel)(struct tn_dialer *d);
+	void (*free)(struct tn_dialer *d); /* the client is gone */
+};
+
+struct tn_client_options {
+	const char *label;      /* the dial string; copied. Errors say `connection lost: LABEL` */
+	uint32_t msize;         /* to offer; 0: 128 KiB + TN_IOHDR_SIZE */
+	uint32_t fids_max;      /* most fids to hold at the peer; 0: 65536. The door's LRU keeps below it */
+	uint64_t soft_ns;       /* the bound of a request; 0: 10 s; UINT64_MAX: none (hard) */
+	enum tn_dialect dialect; /* TN_DIALECTS: the best that both know; this issue's: 9P2000 */
+	bool qids_by_name;      /* -o qids=names */
+	bool skip_down;
+};
+
+struct tn_client_stats {
+	uint64_t messages_out, messages_in, bytes_out, bytes_in, flushes, timeouts, dials, losses;
+	uint32_t fids, reqs, msize;
+	bool connected;
+};
+
+/* Takes the dialer. One reference. NULL: no memory (the dialer is freed). */
+struct tn_client *tn_client_new(struct tn_loop *loop, struct tn_dialer *dialer, const struct tn_client_options *o);
+struct tn_client *tn_client_get(struct tn_client *client);
+void tn_client_put(struct tn_client *client);
+
+/* From the dialer, on the loop: `stream` has a transport now; or there is none, and why (words: NULL or the cause). */
+void tn_client_connected(struct tn_client *client);
+void tn_client_failed(struct tn_client *client, enum tn_err err, const char *words);
+
+/*
+ * A new instance for an attach through this client: no message yet. A TN_ATTACH on it dials if need be, agrees on the
+ * version and attaches. One reference.
+ */
+struct tn_server *tn_mnt_server(struct tn_client *client);
+
+/* The client behind an instance of mnt; NULL when the server is another. Borrowed. */
+struct tn_client *tn_mnt_client(const struct tn_server *s);
+
+void tn_client_stats(const struct tn_client *client, struct tn_client_stats *out);
+
+#endif
