@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Builds Tenon and runs its suites in the order of docs/architecture.md section 4; each stands on the one before.
+
+    check.py [--long] [--list] [--plain] [SUITE ...]
+
+A suite is a command that closes with the line `N passed, N failed[, N skipped]`. Its output goes to
+build/check/NAME.log; what is shown here is a line a suite, and of those that failed what failed. Suites marked `asan`
+run a second time in a build with AddressSanitizer and UBSan (not with --plain). The last line is the sum.
+"""
+import argparse
+import collections
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SHARED = os.path.join(os.path.dirname(TOP), 'shared')
+BUILDS = {
+    'build': ['-Dwerror=true'],
+    'build-asan': ['-Dwerror=true', '-Db_sanitize=address,undefined', '-Db_lundef=false'],
+}
+SANITIZED = {
+    'ASAN_OPTIONS': 'detect_leaks=1:exitcode=99:detect_stack_use_after_return=1',
+    'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1:exitcode=99',
+}
+TALLY = re.compile(rb'^(?:# )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$', re.M)
+
+Suite = collections.namedtuple('Suite', 'name command seconds asan needs alone long', defaults=(False, '', False, False))
+
+
+def unit(room):
+    return Suite('unit-' + room, ['test/unit.py', '{build}', room], 300, asan=True)
+
+
+def conformance(row):
+    return Suite('conformance-' + row, ['test/conformance.py', '{build}', row], 600, asan=True, needs='conformance')
+
+
+# needs: a folder of ../shared, without which the suite is skipped. alone: nothing else runs meanwhile (it measures
+# times). asan: also in build-asan. seconds: how long it may take.
+SUITES = [
+    Suite('arrows', ['test/arrows.py'], 60),
+    Suite('freestanding', ['test/freestanding.sh'], 120),
+    unit('wire'),
+    unit('core'),
+    unit('fs'),
+    unit('link'),
+    unit('host'),
+    unit('launch'),
+]
+
+
+def build(folder):
+    """Configures once, builds always. Returns whether it worked."""
+    log = os.path.join(TOP, 'build', 'check', folder + '.log')
+    steps = [['ninja', '-C', folder]]
+    if not os.path.exists(os.path.join(TOP, folder, 'build.ninja')):
+        steps.insert(0, ['meson', 'setup', folder] + BUILDS[folder])
+    start = time.monotonic()
+    with open(log, 'wb') as out:
+        for step in steps:
+            if subprocess.call(step, cwd=TOP, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT):
+                print('not ok  building %s' % folder, flush=True)
+                tail(log, 60)
+                return False
+    print('built   %-34s %6.1f s' % (folder, time.monotonic() - start), flush=True)
+    return True
+
+
+def tail(log, n):
+    with open(log, 'rb') as f:
+        for line in f.read().splitlines()[-n:]:
+            print('        ' + line.decode(errors='backslashreplace'), flush=True)
+
+
+def show_failure(log):
+    """The lines that say what failed, or the end of the log when none does."""
+    with open(log, 'rb') as f:
+        bad = [x for x in f.read().splitlines() if x.startswith(b'not ok')]
+    if not bad:
+        return tail(log, 40)
+    for line in bad[:40]:
+        print('        ' + line.decode(errors='backslashreplace')[:600])
+    print('        (all of it: %s)' % os.path.relpath(log, TOP), flush=True)
+
+
+def run(suite, folder):
+    """-> passed, failed, skipped, seconds, log, remark"""
+    name = suite.name if folder == 'build' else suite.name + '.asan'
+    log = os.path.join(TOP, 'build', 'check', name + '.log')
+    start = time.monotonic()
+    if suite.needs and not os.path.isdir(os.path.join(SHARED, suite.needs)):
+        return 0, 0, 1, 0, log, 'no ../shared/' + suite.needs
+    command = [x.format(build=os.path.join(TOP, folder), shared=SHARED, top=TOP) for x in suite.command]
+    if command[0].endswith('.py'):
+        command.insert(0, sys.executable)
+    env = dict(os.environ, **(SANITIZED if folder == 'build-asan' else {}))
+    remark = ''
+    with open(log, 'wb') as out:
+        p = subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=env,
+                             start_new_session=True)
+        try:
+            status = p.wait(suite.seconds)
+        except subprocess.TimeoutExpired:
+            remark = 'not done within %d s' % suite.seconds
+            os.killpg(p.pid, 9)
+            status = p.wait()
+    with open(log, 'rb') as f:
+        tallies = TALLY.findall(f.read())
+    passed, failed, skipped = (int(x or 0) for x in tallies[-1]) if tallies and not remark else (0, 0, 0)
+    if not failed and (remark or status or not tallies):
+        failed, remark = 1, remark or ('ended with status %d' % status if status else 'no closing line')
+    return passed, failed, skipped, time.monotonic() - start, log, remark
+
+
+def report(suite, folder, result):
+    passed, failed, skipped, seconds, log, remark = result
+    name = suite.name if folder == 'build' else suite.name + ' (asan)'
+    word = 'not ok' if failed else 'ok' if passed or not skipped else 'skip'
+    counts = '%d passed' % passed + (', %d failed' % failed if failed else '') + \
+        (', %d skipped' % skipped if skipped else '')
+    print('%-7s %-34s %6.1f s  %s%s' % (word, name, seconds, counts, ': ' + remark if remark else ''), flush=True)
+    if failed and os.path.exists(log):
+        show_failure(log)
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument('--long', action='store_true', help='also what takes long')
+    ap.add_argument('--list', action='store_true', help='the names of the suites')
+    ap.add_argument('--plain', action='store_true', help='no build with sanitizers')
+    ap.add_argument('suites', nargs='*', metavar='SUITE')
+    a = ap.parse_args()
+    if a.list:
+        print('\n'.join(s.name for s in SUITES))
+        return 0
+    unknown = set(a.suites) - {s.name for s in SUITES}
+    if unknown:
+        ap.error('no such suite: %s (--list names them)' % ' '.join(sorted(unknown)))
+    chosen = [s for s in SUITES if (s.name in a.suites if a.suites else a.long or not s.long)]
+    os.makedirs(os.path.join(TOP, 'build', 'check'), exist_ok=True)
+
+    folders = ['build'] if a.plain or not any(s.asan for s in chosen) else ['build', 'build-asan']
+    total = [0, 0, 0]
+    jobs = []
+    for folder in folders:
+        if build(folder):
+            jobs += [(s, folder) for s in chosen if folder == 'build' or s.asan]
+        else:
+            total[1] += 1
+
+    def done(job, result):
+        report(*job, result)
+        for i in range(3):
+            total[i] += result[i]
+
+    # Suites wait more than they compute: as many at once as there are processors; those that measure come last, alone.
+    together = [j for j in jobs if not j[0].alone]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for job, result in zip(together, pool.map(lambda j: run(*j), together)):
+            done(job, result)
+    for job in jobs:
+        if job[0].alone:
+            done(job, run(*job))
+    print('%d passed, %d failed, %d skipped' % tuple(total), flush=True)
+    return 1 if total[1] or not total[0] else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
