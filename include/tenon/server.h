@@ -103,7 +103,9 @@ enum {
 	TN_OF_APPEND = 0x2000,
 	TN_OF_DIRECTORY = 0x4000,
 	TN_OF_NOFOLLOW = 0x8000, /* TN_WALK, TN_OPEN: the peer follows symbolic links itself (.L, FUSE, the library) */
-	TN_OF_SYNC = 0x10000
+	TN_OF_SYNC = 0x10000,
+	/* those that stay in chan->flags while it is open */
+	TN_OF_LASTING = TN_OF_ACCESS | TN_OF_RCLOSE | TN_OF_APPEND | TN_OF_DIRECTORY | TN_OF_SYNC
 };
 
 /*
@@ -231,12 +233,12 @@ struct tn_chan {
 	struct tn_user *user;     /* counted; who attached */
 	struct tn_path *path;     /* counted; the name it was reached by, and the way back. NULL below a door */
 	struct tn_req *closer;    /* the TN_CLUNK that waits for the last put, or NULL */
-	struct tn_chan *next;     /* in a free list, or in the server's list of Chans to be clunked */
+	struct tn_chan *next;     /* in the loop's list of Chans to be clunked, or of spare ones */
 };
 
 enum {
-	TN_CF_OPEN = 0x100000,    /* opened or created; TN_OF_ACCESS of flags says how */
-	TN_CF_USED = 0x200000,    /* walk, attach or create has set aux: the last put clunks */
+	TN_CF_OPEN = 0x100000,    /* opened or created; TN_OF_ACCESS of flags says how. Set by core, as TN_CF_USED */
+	TN_CF_USED = 0x200000,    /* a walk or attach has succeeded: it represents a file, the last put clunks */
 	TN_CF_MOUNTED = 0x400000, /* the root of an attach that a mount made: ns(1) prints it as one */
 	TN_CF_AUTH = 0x800000     /* an auth file */
 };
@@ -257,7 +259,6 @@ struct tn_server {
 	struct tn_loop *home;
 	uint64_t instance;     /* a number that no other instance of this node has */
 	const char *label;     /* for ns and messages: "#ram", "tcp!host!564"; lives as long as the server */
-	struct tn_chan *dead;  /* Chans whose clunk waits for memory */
 };
 
 enum {

@@ -25,6 +25,9 @@ void tn_chan_put(struct tn_chan *c);
  */
 enum tn_status tn_chan_close(struct tn_req *r);
 
+/* For req.c: c was clunked; frees it and drops what it holds. */
+void tn_chan_destroy(struct tn_chan *c);
+
 /* Sets c's path; takes the reference. */
 void tn_chan_set_path(struct tn_chan *c, struct tn_path *path);
 
@@ -35,6 +38,10 @@ static inline bool tn_chan_is_dir(const struct tn_chan *c)
 {
 	return c->qid.type & TN_QTDIR;
 }
+
+/* The part of a loop that clunks dropped Chans (loop.h); freed by tn_loop_fini. Takes NULL. */
+struct tn_reaper;
+void tn_reaper_free(struct tn_reaper *reaper);
 
 /* Users. `name` is copied. */
 struct tn_user *tn_user_new(struct tn_str name, uint32_t uid, uint32_t gid);

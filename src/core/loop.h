@@ -24,21 +24,31 @@ struct tn_timer {
 	void (*fn)(struct tn_timer *timer);
 };
 
+struct tn_reaper;
+
 struct tn_loop {
 	struct tn_task *first, *last; /* to be run, in order */
+	struct tn_task *running;      /* what is left of those that tn_loop_run is running */
 	struct tn_timer *timers;      /* by at_ns, soonest first */
 	uint32_t lock;                /* guards inbox */
 	struct tn_task *inbox, *inbox_last; /* posted by other threads */
 	void (*wake)(struct tn_loop *loop); /* the host's: ends the sleep. Any thread. NULL: nobody sleeps */
 	void *host;                         /* the host's own */
+	struct tn_reaper *reaper;           /* src/core/chan.c: Chans to be clunked, and spare ones */
 };
 
 void tn_loop_init(struct tn_loop *loop, void (*wake)(struct tn_loop *), void *host);
 
+/* Frees what the loop holds of its own. Everything on it has ended before. */
+void tn_loop_fini(struct tn_loop *loop);
+
 /* Runs the task soon, behind what is queued already. A task that is queued is left where it is. */
 void tn_loop_defer(struct tn_loop *loop, struct tn_task *task);
 
-/* The same from any thread. The task must not be posted again before it has run. */
+/* Takes a deferred task out of the queue again: before what it is embedded in is freed. Not for posted ones. */
+void tn_loop_forget(struct tn_loop *loop, struct tn_task *task);
+
+/* tn_loop_defer from any thread. The task must not be posted again before it has run. */
 void tn_loop_post(struct tn_loop *loop, struct tn_task *task);
 
 /* Sets the timer (anew). */

@@ -28,6 +28,9 @@ enum tn_status tn_submit(struct tn_req *r);
  */
 void tn_flush(struct tn_req *r);
 
+/* For chan.c: a new request that was kept (tn_keep) waits without having been submitted; tn_submit comes later. */
+void tn_req_wait(struct tn_req *r);
+
 /* Kept and not yet answered. */
 bool tn_req_pending(const struct tn_req *r);
 

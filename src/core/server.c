@@ -1,0 +1,104 @@
+/*
+ * Instances of file servers, and what a server answers that has no function of its own for a request: the honest
+ * default, which promises nothing and changes nothing.
+ */
+#include "core/server.h"
+
+#include "core/chan.h"
+
+void tn_server_init(struct tn_server *s, const struct tn_ops *ops, struct tn_loop *home, void *data)
+{
+	static uint32_t
+	    instances; /* never used anew; the home loop's number makes it unique enough for hashing too */
+
+	s->refs = 1;
+	s->flags = 0;
+	s->ops = ops;
+	s->data = data;
+	s->home = home;
+	tn_count_up(&instances);
+	s->instance = tn_count_read(&instances);
+	s->label = ops->name;
+}
+
+struct tn_server *tn_server_get(struct tn_server *s)
+{
+	tn_count_up(&s->refs);
+	return s;
+}
+
+void tn_server_put(struct tn_server *s)
+{
+	if (s && tn_count_down(&s->refs) == 0)
+		s->ops->free(s);
+}
+
+static enum tn_status refuse(struct tn_req *r)
+{
+	return tn_fail(r, TN_ENOTSUP);
+}
+
+static enum tn_status forbid(struct tn_req *r)
+{
+	return tn_fail(r, TN_EACCES);
+}
+
+static enum tn_status nothing_there(struct tn_req *r)
+{
+	return tn_fail(r, TN_ENOENT);
+}
+
+static enum tn_status nothing_to_do(struct tn_req *r)
+{
+	(void)r;
+	return TN_DONE;
+}
+
+static enum tn_status empty(struct tn_req *r)
+{
+	r->u.io.count = 0;
+	return TN_DONE;
+}
+
+/* A rename that a server cannot do as one step is what EXDEV says: copy instead. */
+static enum tn_status elsewhere(struct tn_req *r)
+{
+	return tn_fail(r, TN_EXDEV);
+}
+
+static enum tn_status (*const defaults[TN_REQ_TYPES])(struct tn_req *) = {
+	[TN_ATTACH] = refuse,
+	[TN_WALK] = nothing_there,
+	[TN_OPEN] = nothing_to_do,
+	[TN_CREATE] = forbid,
+	[TN_READ] = empty,
+	[TN_READDIR] = nothing_to_do,
+	[TN_WRITE] = forbid,
+	[TN_CLUNK] = nothing_to_do,
+	[TN_REMOVE] = forbid,
+	[TN_STAT] = refuse,
+	[TN_WSTAT] = forbid,
+	[TN_FLUSH] = nothing_to_do,
+	[TN_RENAME] = elsewhere,
+	[TN_LINK] = elsewhere,
+	[TN_SYMLINK] = refuse,
+	[TN_READLINK] = refuse,
+	[TN_MKNOD] = refuse,
+	[TN_XATTRWALK] = refuse,
+	[TN_XATTRCREATE] = refuse,
+	[TN_LOCK] = refuse,
+	[TN_GETLOCK] = refuse,
+	[TN_FSYNC] = refuse,
+	[TN_FALLOCATE] = refuse,
+	[TN_SEEKHOLE] = refuse,
+	[TN_COPYRANGE] = refuse,
+	[TN_STATFS] = refuse,
+	[TN_WATCH] = refuse,
+};
+
+enum tn_status tn_server_call(struct tn_req *r)
+{
+	enum tn_status (*op)(struct tn_req *) = r->server->ops->op[r->type];
+
+	return op ? op(r) : defaults[r->type](r);
+}
