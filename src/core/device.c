@@ -218,8 +218,9 @@ static enum tn_status dev_readdir(struct tn_req *r)
 
 	if (off > (uint64_t)n)
 		return TN_DONE;
-	for (int row = child_from(d, dir, off ? (int)off : dir + 1); row < n;
-	     row = child_from(d, dir, row + 1)) {
+	if (off < (uint64_t)(dir + 1))
+		off = (uint64_t)(dir + 1); /* whatever the offset, no other directory's children */
+	for (int row = child_from(d, dir, (int)off); row < n; row = child_from(d, dir, row + 1)) {
 		fill_stat(d, row, r->chan->user, &st);
 		if (!r->owner->entry(r, &st, (uint64_t)row + 1))
 			break;

@@ -115,7 +115,8 @@ static void an_inline_answer_calls_nobody(void **state)
 	assert_int_equal(tn_submit(&r), TN_DONE);
 	assert_int_equal(r.err, TN_OK);
 	assert_int_equal(n_done, 0);
-	assert_int_equal(c->flags & (TN_CF_OPEN | TN_OF_ACCESS | TN_OF_TRUNC), TN_CF_OPEN | TN_ORDWR);
+	assert_int_equal(c->flags & (TN_CF_OPEN | TN_OF_ACCESS | TN_OF_TRUNC),
+	    TN_CF_OPEN | TN_ORDWR);
 	tn_chan_put(c);
 }
 
