@@ -1,0 +1,73 @@
+/*
+ * How a command line composes a name space, product.md 1: binds and mounts with their options, and name space files, in
+ * the order given. Everything is checked while it is collected, before anything is started; then it is applied to a
+ * process's part, all of it or nothing. For `tenon run` and `tenon export`; the ctl file's lines use the same options.
+ */
+#ifndef TN_LIB_COMPOSE_H
+#define TN_LIB_COMPOSE_H
+
+#include "core/nsfile.h"
+
+#define TN_COMPOSE_ERROR_SIZE 512
+
+/* What `-o` says of one bind or mount. Strings belong to the tn_compose. */
+struct tn_mount_options {
+	uint32_t flags; /* enum tn_mount_flag */
+	bool has_order; /* before or after was said */
+	bool read_only;
+	bool skip_down;
+	bool qids_by_name;
+	const char *aname;       /* NULL: "" */
+	const char *user;        /* NULL: the process's */
+	uint64_t soft_ns;        /* 0: the default; UINT64_MAX: hard */
+	enum tn_dialect dialect; /* TN_DIALECTS: the best */
+};
+
+/* One step: SRC at NAME, or the lines of a name space file. */
+struct tn_compose_op {
+	bool is_file;
+	const char *name; /* cleaned of nothing; absolute. Of a file: its name, for messages */
+	const char *src;  /* a name, a `#` name or a dial string */
+	struct tn_mount_options with;
+	struct tn_ns_script script;
+};
+
+struct tn_compose {
+	struct tn_compose_op *ops;
+	size_t n;
+	bool clean;     /* from an empty root, in which mount points appear as they are named */
+	bool read_only; /* the whole of it, at the door */
+	bool has_next;  /* `next` was filled by -o and waits for the bind or mount that it is for */
+	struct tn_mount_options next;
+	char *next_text; /* what `next`'s strings point into */
+	char **texts;    /* all strings that the ops point into */
+	size_t n_texts;
+	char what[TN_COMPOSE_ERROR_SIZE];  /* of the last failure: the NAME it is about */
+	char error[TN_COMPOSE_ERROR_SIZE]; /* and the cause */
+};
+
+void tn_compose_init(struct tn_compose *c);
+void tn_compose_fini(struct tn_compose *c);
+
+/*
+ * The options: `-b -B -a -m NAME=SRC` (flags: TN_REPL, TN_BEFORE, TN_AFTER; is_mount: SRC must be a dial string or a
+ * `#srv` file), `-o OPTIONS`, `-n FILE`. false: c->what, c->error say what is wrong.
+ */
+bool tn_compose_bind(struct tn_compose *c, const char *name_is_src, uint32_t flags, bool is_mount);
+bool tn_compose_with(struct tn_compose *c, const char *options);
+bool tn_compose_file(struct tn_compose *c, const char *path);
+
+/* Behind the last: an -o that no bind followed is an error. */
+bool tn_compose_end(struct tn_compose *c);
+
+/*
+ * Applies all of it to p, whose `/` and `.` are set up: to a fork of its name space, which p gets when all is well.
+ * Blocks as lib/call.h does.
+ */
+bool tn_compose_apply(struct tn_compose *c, struct tn_proc *p);
+
+/* The options of one mount from their text; strings point into `text`, which is cut up. false: *bad is the one that is wrong. */
+bool tn_mount_options_parse(struct tn_mount_options *o, char *text, const char **bad,
+    const char **cause);
+
+#endif
