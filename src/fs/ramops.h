@@ -1,0 +1,83 @@
+/*
+ * What the operations of #ram share: the server, who asks and what he may, and how a Chan holds its place. The server's
+ * word of a Chan has two numbers of entries: where it is, and the root of its attach, above which ".." does not lead.
+ */
+#ifndef TN_FS_RAMOPS_H
+#define TN_FS_RAMOPS_H
+
+#include "core/chan.h"
+#include "fs/ram.h"
+#include "fs/ramtree.h"
+
+struct ram {
+	struct tn_server s; /* first: a server is its ram */
+	struct ram_tree tree;
+	bool owner_bits_only;
+	bool unowned; /* the first who attaches becomes the root's owner */
+};
+
+static inline struct ram *ram_of(const struct tn_server *s)
+{
+	return (struct ram *)s;
+}
+
+static inline uint32_t ram_id(const struct tn_chan *c)
+{
+	return (uint32_t)c->aux.u64;
+}
+
+static inline uint32_t ram_top(const struct tn_chan *c)
+{
+	return (uint32_t)(c->aux.u64 >> 32);
+}
+
+static inline struct ram_entry *ram_entry_of(const struct tn_chan *c)
+{
+	return ram_entry(&ram_of(c->server)->tree, ram_id(c));
+}
+
+static inline struct ram_node *ram_node_of(const struct tn_chan *c)
+{
+	return ram_entry_of(c)->node;
+}
+
+static inline struct tn_qid ram_qid(const struct ram_node *n)
+{
+	return (struct tn_qid){ .path = n->path,
+		.version = n->version,
+		.type = (uint8_t)(n->mode >> 24) };
+}
+
+/* ramattr.c: who may what, and what files are like. */
+
+enum { RAM_READ = 4, RAM_WRITE = 2, RAM_EXEC = 1 };
+
+/* Who asks; never NULL. */
+struct tn_user *ram_user(const struct tn_req *r);
+bool ram_is_user(const struct tn_user *a, const struct tn_user *b);
+bool ram_may(const struct ram *ram, const struct ram_node *n, const struct tn_user *who,
+    unsigned want);
+
+/* The content of n, or of directory n, has changed: version, times, who did it. */
+void ram_changed(struct ram_node *n, struct tn_user *who);
+
+enum tn_status ram_stat(struct tn_req *r);
+enum tn_status ram_wstat(struct tn_req *r);
+enum tn_status ram_readdir(struct tn_req *r);
+enum tn_status ram_statfs(struct tn_req *r);
+
+/* ramlink.c: names that come, go and move. */
+
+/* Checks for a new name in the directory of Chan c: a directory, that is still there, may be written, legal, free. */
+enum tn_err ram_may_make(const struct tn_chan *c, const struct tn_user *who, struct tn_str name);
+
+/* Checks and takes the entry out of its directory. */
+enum tn_err ram_remove_entry(struct ram *ram, uint32_t id, struct tn_user *who);
+
+enum tn_status ram_rename(struct tn_req *r);
+enum tn_status ram_link_op(struct tn_req *r);
+enum tn_status ram_symlink(struct tn_req *r);
+enum tn_status ram_readlink(struct tn_req *r);
+enum tn_status ram_mknod(struct tn_req *r);
+
+#endif
