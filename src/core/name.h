@@ -10,49 +10,82 @@
 
 enum tn_name_for {
 	TN_FOR_TARGET, /* bind's and mount's new, chdir: the last mount point is not crossed */
-	TN_FOR_ACCESS, /* stat, wstat, remove, bind's source: it is crossed; members, is_mount say what was there */
-	TN_FOR_OPEN,   /* crossed and opened with flags; a union directory becomes one Chan that reads them all */
-	TN_FOR_CREATE  /* namespace-semantics.md 7: opened with OTRUNC if it exists, else created where the rule says */
+	TN_FOR_ACCESS, /* stat, wstat, bind's source: it is crossed; members, is_mount say what was there */
+	TN_FOR_REMOVE, /* remove, rename: refused with TN_EISMOUNT at a mount point; the Chan is nobody else's */
+	TN_FOR_OPEN, /* crossed and opened with flags; a union directory becomes one Chan that reads them all */
+	TN_FOR_CREATE /* namespace-semantics.md 7: opened with OTRUNC if it exists, else created where the rule says */
 };
 
 /*
- * One resolution: embedded in whatever needs it. Fill the first part, call tn_name_start; when it says TN_LATER,
- * `done` is called later, on the loop; else the result is there. Then take or put the Chan and call tn_name_fini.
+ * One resolution: embedded in whatever needs it. Zero it, fill the first part, call tn_name_start; when it says TN_LATER,
+ * `done` is called later, on the loop; else the result is there. Then take or put the Chan and call tn_name_fini. The
+ * name space is the one that proc has at the start.
  */
 struct tn_name {
 	/* the question */
-	struct tn_proc *proc;     /* borrowed until the end */
-	struct tn_chan *from;     /* start here instead of `/`, `.` or `#`: the name is elements only; borrowed; or NULL */
-	uint16_t root_depth;      /* with from: ".." does not go above a path of so many elements */
-	struct tn_str name;       /* borrowed until the end */
+	struct tn_proc *proc; /* borrowed until the end */
+	struct tn_chan *
+	    from; /* start here instead of `/`, `.` or `#`: the name is elements only; borrowed; or NULL */
+	uint16_t root_depth; /* with from: ".." does not go above a path of so many elements */
+	struct tn_str name;  /* borrowed until the end (but see keep) */
+	const struct tn_str *
+	    elems; /* with from: the elements one by one, instead of name; borrowed likewise. Or NULL */
+	uint32_t n_elems;
 	enum tn_name_for want;
-	uint32_t flags;           /* TN_OF bits for open, create; TN_OF_NOFOLLOW for all */
-	uint32_t perm;            /* create */
-	bool no_cross;            /* cross no mount point at all, as below `#` */
-	uint64_t deadline_ns;     /* 0: the servers' own bounds */
-	uint32_t pid;             /* who asks, for requests */
+	uint32_t flags; /* TN_OF bits for open, create; TN_OF_NOFOLLOW for all */
+	uint32_t perm;  /* create */
+	bool has_gid;   /* create: the new file's group is gid; else the directory's */
+	uint32_t gid;
+	bool no_cross; /* cross no mount point at all, as below `#` */
+	bool
+	    plain_listing; /* open: entries that are mount points stay as their directory has them */
+	uint64_t deadline_ns; /* 0: the servers' own bounds */
+	uint32_t pid;         /* who asks, for requests */
 	void (*done)(struct tn_name *n);
+	bool (*keep)(struct tn_name
+		*n); /* it will wait: move name, elems to where they stay. NULL: they stay anyway */
+	/* Element i has been walked; there, behind the mount point if it is one, is `qid` of `server`. Or NULL. */
+	void (*seen)(struct tn_name *n, uint32_t i, struct tn_server *server,
+	    const struct tn_qid *qid);
 	void *arg;
 
 	/* the answer */
 	enum tn_err err;
-	char *words;              /* a server's own text, or NULL */
-	struct tn_chan *chan;     /* counted; the caller takes it by setting this NULL */
+	char *words; /* a server's own text, or NULL */
+	struct tn_chan *
+	    chan; /* counted; the caller takes it by setting this NULL. FOR_TARGET, FOR_ACCESS: others may
+	                           * hold it too, so it must not be opened, removed or renamed */
+	struct tn_path *
+	    path; /* counted; the name. = chan->path, but for FOR_ACCESS at a mount point: there chan is the
+	                           * first member itself and its path the name by which that was bound */
 	struct tn_members *members; /* FOR_ACCESS: what is mounted there, or NULL */
-	bool is_mount;            /* the last element is a mount point: remove and rename are refused */
-	bool existed;             /* FOR_CREATE: it was there, and was truncated */
-	uint32_t n_good;          /* elements that were walked before the error: for messages */
+	struct tn_chan *
+	    dir; /* when the last run was one element: the directory (of a union: the member) it was found
+	                           * in; counted; or NULL */
+	bool is_mount;   /* the last element is a mount point: remove and rename are refused */
+	bool existed;    /* FOR_CREATE: it was there, and was truncated */
+	uint32_t iounit; /* FOR_OPEN, FOR_CREATE: the server's, 0: none */
+	uint32_t n_good; /* elements that were walked before the error: for messages */
 
 	/* how far it is: src/core/name.c */
 	struct tn_req req;
 	struct tn_name_walk {
-		uint32_t at;          /* bytes of name that are done */
+		uint32_t at;     /* bytes of name, or elements of elems, that are done */
+		uint32_t run_at; /* the same: where the run that is being walked begins */
 		uint8_t step;
-		bool crossed, must_dir;
+		bool flushed, kept, must_dir, again;
+		bool looking; /* FOR_CREATE: looks for the last element */
 		uint16_t n_names;
-		uint32_t member;      /* which of the union is being tried */
-		struct tn_chan *cur;
-		struct tn_members *list;
+		uint16_t missed;  /* what a member of the union said that was passed over */
+		uint32_t member;  /* which of the union is being tried */
+		uint32_t spec_at; /* where in name the attach name of a device begins */
+		uint64_t serial;  /* of the head, when list is set */
+		struct tn_ns *ns;
+		struct tn_chan *
+		    cur; /* where it is; when `list` is set: what lies under the mount point there */
+		struct tn_path *path;    /* the name of that */
+		struct tn_members *list; /* crossed: what is mounted there */
+		struct tn_chan *next;    /* what a request is to fill */
 		struct tn_str names[TN_WNAME_MAX];
 		struct tn_qid qids[TN_WNAME_MAX];
 	} w;
@@ -61,5 +94,8 @@ struct tn_name {
 enum tn_status tn_name_start(struct tn_name *n);
 void tn_name_flush(struct tn_name *n); /* ends soon with TN_EINTR, or as it would have */
 void tn_name_fini(struct tn_name *n);  /* puts what is left of the answer */
+
+/* The connection to a server is down, or does not answer: not a word about the file. */
+bool tn_err_is_down(enum tn_err err);
 
 #endif

@@ -9,7 +9,10 @@
 #include "core/chan.h"
 
 enum tn_mount_flag {
-	TN_REPL = 0, TN_BEFORE = 1, TN_AFTER = 2, TN_ORDER = 3,
+	TN_REPL = 0,
+	TN_BEFORE = 1,
+	TN_AFTER = 2,
+	TN_ORDER = 3,
 	TN_CREATE_HERE = 4, /* MCREATE: files may be created in this member */
 	TN_CACHE = 16,      /* MCACHE: accepted, shown by ns */
 	TN_MOUNT_FLAGS = 3 | 4 | 16
@@ -21,14 +24,18 @@ struct tn_ns_limits {
 };
 
 struct tn_ns;
-struct tn_head; /* what is mounted upon one file: the Chan mounted upon and the members in search order */
+struct
+    tn_ns_table; /* identity -> head. A head: the Chan mounted upon and the members in search order */
 
 /* One member. Arrays of members are immutable and counted. */
 struct tn_member {
 	struct tn_chan *to;
 	uint32_t flags; /* enum tn_mount_flag */
 	uint64_t id;    /* ever rising: the order of ns lines */
-	char *spec;     /* the attach name, or NULL */
+	const char
+	    *spec; /* the attach name, or NULL: not mounted by a name. Counted, tn_ns's own */
+	bool
+	    spec_of_source; /* bind of a mounted root: `spec` is that of the mount that was bound (ns -o only) */
 };
 
 struct tn_members {
@@ -38,8 +45,9 @@ struct tn_members {
 };
 
 struct tn_ns *tn_ns_new(const struct tn_ns_limits *limits); /* NULL limits: defaults */
-struct tn_ns *tn_ns_fork(struct tn_ns *ns);  /* RFNAMEG: costs a count until either side changes */
-struct tn_ns *tn_ns_clean(struct tn_ns *ns); /* RFCNAMEG: empty, but what is forbidden stays forbidden */
+struct tn_ns *tn_ns_fork(struct tn_ns *ns); /* RFNAMEG: costs a count until either side changes */
+struct tn_ns *tn_ns_clean(
+    struct tn_ns *ns); /* RFCNAMEG: empty, but what is forbidden stays forbidden */
 struct tn_ns *tn_ns_get(struct tn_ns *ns);
 void tn_ns_put(struct tn_ns *ns);
 
@@ -48,27 +56,57 @@ void tn_ns_put(struct tn_ns *ns);
  * nothing else of the name space while it waits. *under (may be NULL) gets the head's own Chan, borrowed.
  */
 struct tn_members *tn_ns_find(struct tn_ns *ns, const struct tn_chan *c, struct tn_chan **under);
+
+/*
+ * The same for a file that nobody holds a Chan of: file `path` of instance `server`. *serial (may be NULL) gets the
+ * number of the head: a head that is made anew at the same place has another.
+ */
+struct tn_members *tn_ns_find_at(struct tn_ns *ns, const struct tn_server *server, uint64_t path,
+    struct tn_chan **under, uint64_t *serial);
+
+/* Is anything mounted upon a file of this instance? When not, its directories are listed as they are. */
+bool tn_ns_mounted_in(const struct tn_ns *ns, const struct tn_server *server);
+
+/*
+ * The table as it is now; it never changes again (the name space goes on with another). Counted; NULL: empty. For any
+ * thread: what is mounted upon a file of it, borrowed from the table, or NULL.
+ */
+struct tn_ns_table *tn_ns_snapshot(struct tn_ns *ns);
+void tn_ns_table_put(struct tn_ns_table *table);
+const struct tn_members *tn_ns_table_find(const struct tn_ns_table *table,
+    const struct tn_server *server, uint64_t path);
+
 struct tn_members *tn_members_get(struct tn_members *m);
 void tn_members_put(struct tn_members *m);
 
 /*
- * bind(2), mount(2) when both names have been resolved. `source` is what is to be seen at `target`; `source_members` the
- * union found at the source name, or NULL; `spec` is copied. Checks all, then acts. TN_EBADARG flags, TN_EMOUNT kinds
- * or MCREATE rule, TN_ENOATTACH, TN_ELIMIT_MOUNTS, TN_ELIMIT_UNION, TN_ENOMEM.
+ * bind(2), mount(2) when both names have been resolved (mount.h does both). `source` is what is to be seen at `target`;
+ * `source_members` what was found mounted at the source's name, or NULL; then source is their first. `spec`, the attach
+ * name, is copied; NULL: a bind. Checks all, then acts. TN_EBADARG flags, TN_EMOUNT kinds or MCREATE rule, TN_ENOATTACH
+ * a mount where tn_ns_forbids, TN_ELIMIT_MOUNTS, TN_ELIMIT_UNION, TN_ENOMEM.
  */
 enum tn_err tn_ns_mount(struct tn_ns *ns, struct tn_chan *source, struct tn_members *source_members,
     struct tn_chan *target, uint32_t flags, const char *spec);
+
+/* No unknown bits, and not before and after at once. Asked before the names are looked at. bind(2). */
+static inline bool tn_mount_flags_ok(uint32_t flags)
+{
+	return (flags & ~(uint32_t)TN_MOUNT_FLAGS) == 0 && (flags & TN_ORDER) != TN_ORDER;
+}
 
 /* unmount(2). member NULL: all. TN_ENOTMOUNTED, TN_ENOTUNION. */
 enum tn_err tn_ns_unmount(struct tn_ns *ns, struct tn_chan *target, const struct tn_chan *member);
 
 /* unmount of the first member that lives on a connection: `lives(to, arg)` says so. */
-enum tn_err tn_ns_unmount_where(
-    struct tn_ns *ns, struct tn_chan *target, bool (*lives)(const struct tn_chan *to, void *arg), void *arg);
+enum tn_err tn_ns_unmount_where(struct tn_ns *ns, struct tn_chan *target,
+    bool (*lives)(const struct tn_chan *to, void *arg), void *arg);
 
 /* RFNOMNT: no mount, no devices but `#|`, `#d`, `#e`, `#c`, `#p`. Never taken back; goes to forks and clean ones. */
 void tn_ns_forbid(struct tn_ns *ns);
 bool tn_ns_forbids(const struct tn_ns *ns);
+
+/* Unmounts everything. What is forbidden stays so. For the end of a program: a name space may hold itself. */
+void tn_ns_clear(struct tn_ns *ns);
 
 /* A number that moves with every change: for whoever caches what a name led to. */
 uint64_t tn_ns_version(const struct tn_ns *ns);
@@ -77,6 +115,7 @@ uint64_t tn_ns_version(const struct tn_ns *ns);
  * Every member in the order of the calls that made it: `each` gets the head's Chan and the member. For ns(1)
  * (nsfile.h), for doors that list mount points.
  */
-void tn_ns_each(struct tn_ns *ns, void (*each)(void *arg, struct tn_chan *under, const struct tn_member *m), void *arg);
+void tn_ns_each(struct tn_ns *ns,
+    void (*each)(void *arg, struct tn_chan *under, const struct tn_member *m), void *arg);
 
 #endif

@@ -7,11 +7,14 @@
 
 #include "core/ns.h"
 
-/*
- * The devices of a node: what `#name` attaches to. `attach` gets the text behind the name up to the slash ("" if none)
- * and a Chan's worth of context; it gives an instance (counted for the caller), on which a TN_ATTACH follows.
- */
 struct tn_proc;
+
+/*
+ * A device of a node: what `#name` attaches to. `instance` gets the text behind the name or letter up to the slash ("" if
+ * none) and gives an instance, counted for the caller; a TN_ATTACH with the same text as the attach name follows there.
+ * The row with letter '/' is the root device: every node has one, it gives the same instance each time and answers
+ * TN_ATTACH at once.
+ */
 struct tn_device_row {
 	const char *name; /* "ram" */
 	char letter;      /* 0: none */
@@ -24,8 +27,14 @@ struct tn_node {
 	struct tn_loop *loop;
 	const struct tn_device_row *devices;
 	size_t n_devices;
-	void *host; /* the host's own */
+	void *host;           /* the host's own */
+	uint64_t view_key[2]; /* core/view.c: makes qid.paths; 0 at first */
+	uint32_t view_depth;  /* the same: views that are inside of one another at this moment */
 };
+
+/* The row of a device name (behind the `#`, up to the slash); *spec: what is behind it. NULL: there is no such one. */
+const struct tn_device_row *tn_device_find(const struct tn_node *node, struct tn_str name,
+    struct tn_str *spec);
 
 struct tn_proc {
 	uint32_t refs;
@@ -35,14 +44,21 @@ struct tn_proc {
 	struct tn_user *user;
 	void *env; /* the environment group: fs/env.h */
 	void *fds; /* the descriptor table: lib */
+	void (*free_env)(struct tn_proc
+		*p); /* called by the last put when env, fds are set; set by who sets those */
+	void (*free_fds)(struct tn_proc *p);
 	uint32_t pid;
 };
 
 /* A process with an empty name space: `/` and `.` are `#/`. NULL: no memory. */
 struct tn_proc *tn_proc_new(struct tn_node *node, struct tn_user *user);
-/* The same ns, `/`, `.` and user, to be changed by the caller. */
+/* The same ns, `/`, `.`, user and pid; env and fds NULL; to be changed by the caller. */
 struct tn_proc *tn_proc_copy(struct tn_proc *p);
 struct tn_proc *tn_proc_get(struct tn_proc *p);
 void tn_proc_put(struct tn_proc *p);
+
+/* Another name space, another current directory; the reference is taken. rfork(2): tn_proc_set_ns(p, tn_ns_fork(p->ns)). */
+void tn_proc_set_ns(struct tn_proc *p, struct tn_ns *ns);
+void tn_proc_set_dot(struct tn_proc *p, struct tn_chan *dot);
 
 #endif
