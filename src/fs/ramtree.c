@@ -6,6 +6,7 @@
 
 #include "core/chan.h"
 #include "core/mem.h"
+#include "fs/hash.h"
 
 enum { BUCKETS_FIRST = 16, PLACES_FIRST = 16, LINES_FIRST = 4 };
 
@@ -24,54 +25,7 @@ enum tn_err ram_name_check(struct tn_str name)
 	return TN_OK;
 }
 
-/* ---- the hash: Aumasson and Bernstein's HalfSipHash-1-3, "SipHash: a fast short-input PRF" ---- */
-
-static uint32_t turn(uint32_t x, unsigned by)
-{
-	return x << by | x >> (32 - by);
-}
-
-static void mix(uint32_t v[4])
-{
-	v[0] += v[1];
-	v[1] = turn(v[1], 5) ^ v[0];
-	v[0] = turn(v[0], 16);
-	v[2] += v[3];
-	v[3] = turn(v[3], 8) ^ v[2];
-	v[0] += v[3];
-	v[3] = turn(v[3], 7) ^ v[0];
-	v[2] += v[1];
-	v[1] = turn(v[1], 13) ^ v[2];
-	v[2] = turn(v[2], 16);
-}
-
-static void absorb(uint32_t v[4], uint32_t word)
-{
-	v[3] ^= word;
-	mix(v);
-	v[0] ^= word;
-}
-
-static uint32_t hash_of(const struct ram_tree *t, uint32_t up, struct tn_str name)
-{
-	uint32_t v[4] = { t->seed[0], t->seed[1], t->seed[0] ^ 0x6c796765u,
-		t->seed[1] ^ 0x74656462u };
-	uint32_t word = 0;
-
-	absorb(v, up);
-	for (uint32_t i = 0; i < name.len; i++) {
-		word |= (uint32_t)(uint8_t)name.s[i] << (i % 4 * 8);
-		if (i % 4 == 3) {
-			absorb(v, word);
-			word = 0;
-		}
-	}
-	absorb(v, word | name.len << 24);
-	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		mix(v);
-	return v[1] ^ v[3];
-}
+/* ---- the table of names ---- */
 
 static struct tn_str name_of(const struct ram_entry *e)
 {
@@ -85,7 +39,7 @@ static uint32_t *bucket(const struct ram_tree *t, uint32_t hash)
 
 uint32_t ram_find(const struct ram_tree *t, uint32_t up, struct tn_str name)
 {
-	uint32_t hash = hash_of(t, up, name);
+	uint32_t hash = tn_hash(t->seed, up, name.s, name.len);
 
 	for (uint32_t id = *bucket(t, hash); id != 0; id = ram_entry(t, id)->next) {
 		const struct ram_entry *e = ram_entry(t, id);
@@ -127,7 +81,7 @@ static void hash_in(struct ram_tree *t, uint32_t id)
 
 	if (t->n_hashed >= t->n_buckets && t->n_buckets < UINT32_MAX / 2)
 		more_buckets(t);
-	e->hash = hash_of(t, e->up, name_of(e));
+	e->hash = tn_hash(t->seed, e->up, e->name, e->len);
 	b = bucket(t, e->hash);
 	e->next = *b;
 	*b = id;
