@@ -327,7 +327,7 @@ static enum tn_codec_err give_stat(const struct tn_stat *st, enum tn_dialect dia
 {
 	size_t n = tn_stat_encode(st, dialect, o->at, (size_t)(o->end - o->at));
 
-	if (!n || n > UINT16_MAX || !give(o, n))
+	if (!n || !give(o, n))
 		return TN_CODEC_ROOM;
 	put16(count, (uint16_t)n);
 	return TN_CODEC_OK;
