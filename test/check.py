@@ -43,7 +43,9 @@ def conformance(row):
 # times). asan: also in build-asan. seconds: how long it may take.
 SUITES = [
     Suite('arrows', ['test/arrows.py'], 60),
+    Suite('arrows-selftest', ['test/arrows.py', '--selftest'], 60),
     Suite('freestanding', ['test/freestanding.sh'], 120),
+    Suite('freestanding-selftest', ['test/freestanding.sh', '--selftest'], 120),
     unit('wire'),
     unit('core'),
     unit('fs'),
