@@ -1,0 +1,105 @@
+/*
+ * A call: a message of a peer while it is a request. What conn.c (which knows streams, tags and lines) and dialect.c
+ * (which knows what messages mean) share.
+ */
+#ifndef TN_LINK_CALL_H
+#define TN_LINK_CALL_H
+
+#include "link/dialect.h"
+#include "link/fid.h"
+#include "link/out.h"
+
+struct tn_conn;
+
+/* A call's place in the line of one fid. */
+struct tn_ticket {
+	struct tn_fid *fid; /* NULL: no such fid, and nobody is about to make it */
+	struct tn_call *call;
+	struct tn_ticket *next;
+	uint8_t use;   /* enum tn_use */
+	uint8_t holds; /* while kept: what conn.c has entered at the fid */
+};
+
+enum tn_call_state {
+	TN_CALL_FREE,
+	TN_CALL_SERVING, /* being made a request; the server may answer at once */
+	TN_CALL_WAITING, /* in line behind others */
+	TN_CALL_KEPT,    /* the server has it */
+	TN_CALL_DONE,    /* answered, not yet in the out buffer */
+	TN_CALL_FLUSH    /* a Tflush that waits for `target` */
+};
+
+/* A message that must outlive the in buffer, and the frame that it points into. */
+struct tn_kept_msg {
+	struct tn_msg m;
+	uint32_t size; /* of frame */
+	uint8_t frame[];
+};
+
+struct tn_call {
+	struct tn_req r; /* first: a request is its call */
+	struct tn_conn *conn;
+	const struct tn_spelling *how;
+	struct tn_call *tag_next;    /* in the conn's table of tags */
+	struct tn_call *next, *prev; /* in the conn's list of calls that outlive their frame */
+	struct tn_call *queue_next;  /* finished, unsent, a target's flushes, or the free list */
+	struct tn_call *flushes, *flushes_last; /* Tflushes to be answered behind this, in order */
+	struct tn_call *target;                 /* of a Tflush */
+	struct tn_ticket tickets[2];            /* in order: fid, then newfid or afid */
+	uint8_t n_tickets;
+	uint8_t state; /* enum tn_call_state */
+	uint8_t type;  /* of the message */
+	uint8_t stage; /* how->then's own */
+	bool is_listed;
+	bool is_silent;   /* whatever comes of it is not answered: Tversion, hang-up */
+	bool is_flushed;  /* a Tflush has named it */
+	bool is_over;     /* the budget's limit was what it failed of */
+	bool is_answered; /* `room` or `piece` holds a whole frame of answer_len bytes already */
+	bool is_full;     /* an entry was refused for lack of room */
+	uint16_t tag;
+	uint16_t n_names;     /* of a walk, as the peer sent it */
+	const uint8_t *frame; /* in the in buffer, until kept */
+	uint32_t frame_len;
+	struct tn_kept_msg *kept;
+	struct tn_chan *newchan; /* made for it; counted, until a fid has it */
+	/* the data of an answer: behind a reserved header, in the out buffer or, when kept, in a piece of its own */
+	uint8_t *room;
+	struct tn_piece *piece;
+	struct tn_piece *large; /* an Rstat that is larger than piece, not yet in the budget */
+	uint32_t data_max, data_len, answer_len;
+	uint64_t dir_off,
+	    dir_next;        /* of a directory: where this read began; where the server goes on */
+	uint64_t blocked_ns; /* since when the head of a line waits, by tn_now_ns; 0: it does not */
+	/* how->then: the answer that it keeps while it asks once more */
+	char *first_words;
+	uint16_t first_err;
+};
+
+/* bytes of a header before the data of Rread */
+#define TN_RREAD_HDR 11u
+
+extern const struct tn_owner tn_call_owner;
+
+/* ---- what conn.c lends to spellings ---- */
+
+/* Answers the call with an error before there is a request. */
+enum tn_status tn_call_refuse(struct tn_call *call, enum tn_err err);
+
+/*
+ * Room for an answer with max bytes of data behind `head` bytes of header: call->room. false: no memory. The room is in
+ * the out buffer; when the request is kept it becomes a piece, and how->point is told.
+ */
+bool tn_call_room(struct tn_call *call, uint32_t head, uint32_t max);
+
+/* The server that the conn serves, and what its peer agreed to. */
+struct tn_server *tn_call_server(const struct tn_call *call);
+uint32_t tn_call_msize(const struct tn_call *call);
+enum tn_dialect tn_call_dialect(const struct tn_call *call);
+
+/* The file of the message's fid: in use, as conn.c has checked. */
+static inline struct tn_fid *tn_call_fid(const struct tn_call *call)
+{
+	return call->tickets[0].fid;
+}
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * Dialects: how a message becomes a request, and the answer a message. The meaning inside is one; 9P2000.u and
+ * 9P2000.L are other spellings of the same requests: rows of the table in dialect.c, with a column for each dialect.
+ */
+#ifndef TN_LINK_DIALECT_H
+#define TN_LINK_DIALECT_H
+
+#include "core/req.h"
+
+struct tn_call; /* link/call.h */
+
+/* What a message does with a fid, and thereby what must have ended on that fid before. */
+enum tn_use {
+	TN_USE_NONE,
+	TN_USE_SHARE, /* others may be outstanding beside it: stat, wstat, read, write, the start of a walk */
+	TN_USE_READ, /* the same, but directories are read by one at a time: the next offset hangs on it */
+	TN_USE_ALONE, /* open, create, a walk onto itself: the fid is another afterwards */
+	TN_USE_MAKE,  /* the fid comes to be */
+	TN_USE_LAST   /* the fid is gone afterwards: clunk, remove */
+};
+
+/*
+ * A message of the peer.
+ *
+ * fid ..  What it does with the fids that it names.
+ * ask     Checks what the dialect asks for, makes call->r and submits it; or refuses (tn_call_refuse).
+ * point   Points call->r at the names and data of *m and at the call's room: in ask, and once more when the request is
+ *         kept and they have moved. NULL: it points at nothing of the message.
+ * then    The server has answered; there is more to ask before the peer is. NULL: there is not.
+ * answer  The server has answered without an error: says so in *m, and gives the fids what has become of them.
+ */
+struct tn_spelling {
+	uint8_t fid, newfid, afid; /* enum tn_use */
+	bool keeps_frame;          /* point needs the message */
+	enum tn_status (*ask)(struct tn_call *call, struct tn_msg *m);
+	void (*point)(struct tn_call *call, struct tn_msg *m);
+	enum tn_status (*then)(struct tn_call *call);
+	void (*answer)(struct tn_call *call, struct tn_msg *m);
+};
+
+/* NULL: the dialect has no such request, or Tenon does not answer it. */
+const struct tn_spelling *tn_dialect_spelling(enum tn_dialect dialect, unsigned type);
+
+/* The dialect to answer to a Tversion that offers `version`; TN_DIALECTS: "unknown". version(5). */
+enum tn_dialect tn_dialect_offered(struct tn_str version);
+
+/* st as the dialect says it to a peer: every field known, nothing in it that the dialect has no word for. */
+void tn_dialect_stat(struct tn_stat *out, const struct tn_stat *st, enum tn_dialect dialect);
+struct tn_qid tn_dialect_qid(struct tn_qid qid, enum tn_dialect dialect);
+
+#endif
