@@ -177,7 +177,8 @@ int32_t tn_frame_len(const uint8_t *buf, size_t have, uint32_t msize);
 enum tn_codec_err tn_msg_decode(struct tn_msg *m, enum tn_dialect dialect, const uint8_t *frame, size_t len);
 
 /*
- * Encodes *m into buf. Returns TN_CODEC_OK and the frame's length in *len, or TN_CODEC_TYPE, TN_CODEC_ROOM. Data
+ * Encodes *m into buf. Returns TN_CODEC_OK and the frame's length in *len, or TN_CODEC_TYPE, TN_CODEC_ROOM, and
+ * TN_CODEC_COUNT for more than 16 names or qids; then *len is as it was and what is in buf means nothing. Data
  * (Rread, Twrite, Rreaddir) is copied unless m->data already lies at its place in buf, or is NULL: then the caller
  * sends m->count bytes behind the frame's head, and *len is the length of the head alone.
  */
@@ -192,7 +193,9 @@ const char *tn_dialect_name(enum tn_dialect dialect);
 /*
  * A stat entry as in a directory of 9P2000 or .u: size[2] and what it counts. decode takes an entry from the front of
  * buf, bytes used in *used. encode returns the bytes used, 0 when they do not fit in `size`. Fields that st->valid
- * does not have are encoded as the don't-touch values of stat(5); decoding a don't-touch value clears the bit.
+ * does not have are encoded as the don't-touch values of stat(5); decoding a don't-touch value clears the bit. So who
+ * answers Rstat or a listing sets the bits of all that the dialect has (TN_ST_DEV too, with type and dev 0), or the
+ * peer reads all ones. Times are cut to whole seconds of 32 bits. 9P2000.L has no stat: TN_CODEC_TYPE, 0.
  */
 enum tn_codec_err tn_stat_decode(
     struct tn_stat *st, enum tn_dialect dialect, const uint8_t *buf, size_t len, size_t *used);
