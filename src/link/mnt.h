@@ -34,7 +34,7 @@ struct tn_client_options {
 };
 
 struct tn_client_stats {
-	uint64_t messages_out, messages_in, bytes_out, bytes_in, flushes, timeouts, dials, losses;
+	uint64_t messages_out, messages_in, bytes_out, bytes_in, errors, flushes, timeouts, dials, losses;
 	uint32_t fids, reqs, msize;
 	bool connected;
 };

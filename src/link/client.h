@@ -1,0 +1,360 @@
+/*
+ * The inside of mnt, for its own files: client.c (the connection: dialling, version, frames, the bound on waiting),
+ * rpc.c (requests being served, tags, flushes), mfid.c (fids, names below the attach, walking again on a new
+ * connection), mnt.c, mntio.c, mntdir.c (how each request is spelled as messages).
+ *
+ *     tn_req --1:1-- tn_op --1:n-- tn_rpc --1:1-- a tag and a message
+ *     tn_chan --1:1-- tn_mfid --n:1-- tn_root (an attach)
+ *
+ * An op goes through tn_op_go, which sees to a connection and a live fid, and then through the steps of its request.
+ * Each step is an rpc: filled when there is room for its message, answered once. Whatever happens an op ends in
+ * tn_op_done or tn_op_fail. Who owns a fid: its Chan, each rpc that names it, an op that is making it: the last one
+ * clunks it, when the peer knows it.
+ */
+#ifndef TN_LINK_CLIENT_H
+#define TN_LINK_CLIENT_H
+
+#include "core/chan.h"
+#include "core/loop.h"
+#include "core/mem.h"
+#include "core/server.h"
+#include "link/mnt.h"
+
+enum {
+	TN_RPCS_MAX = 1000,    /* tags: below what peers of our own kind read at once */
+	TN_OP_RPCS_MAX = 900,  /* of them for requests; the rest is for flushes and clunks */
+	TN_PARTS_MAX = 16,      /* parts of a large read or write that are outstanding at once */
+	TN_MSIZE_MIN = 256
+};
+
+struct tn_rpc;
+struct tn_op;
+
+/* ---- names, attaches, fids ---- */
+
+/* An element of a name below the attach. Immutable, counted; the last element leads to the first. */
+struct tn_elem {
+	uint32_t refs;
+	uint16_t depth; /* 1: right below the root */
+	uint16_t len;
+	struct tn_elem *up; /* counted; NULL: the root */
+	uint64_t hash;      /* of the whole name: the qid.path with qids_by_name */
+	char name[];
+};
+
+/* A queue of ops that wait for the same thing. */
+struct tn_opq {
+	struct tn_op *first, *last;
+};
+
+/* An attach: what is needed to attach again. Counted by the fids below it. */
+struct tn_root {
+	uint32_t refs;
+	bool busy;             /* an op is attaching it again */
+	struct tn_opq waiting; /* for that */
+	struct tn_mfid *top;    /* on a connection after the first: its root there, from which Chans are walked again */
+	uint64_t shown;        /* the root's qid.path as Chans show it: the first one */
+	uint64_t path;         /* the same as this connection says */
+	uint8_t type;          /* of its qid */
+	uint32_t n_uname;
+	uint16_t uname_len, aname_len;
+	char text[]; /* uname, aname */
+};
+
+enum {
+	TN_MFID_OPEN = 1,    /* it was opened or created; on a new connection it is stale */
+	TN_MFID_STALE = 2,   /* removed, or it is unknown what it is at the peer */
+	TN_MFID_WALKING = 4, /* an op walks it again: all others wait */
+	TN_MFID_LISTING = 8, /* an op reads it as a directory: other such ops wait */
+	TN_MFID_REGULAR = 16, /* parts of one read may be outstanding together: a short one is the end of the file */
+	TN_MFID_ASKED = 32    /* whether it is that has been asked */
+};
+
+/* A fid: a number that stays with this struct for the client's life. In a Chan's aux.p. Counted, see above. */
+struct tn_mfid {
+	struct tn_mfid *next; /* in the list of free ones, or of those whose clunk waits */
+	uint32_t refs;
+	uint32_t number;
+	uint32_t generation; /* the connection on which the peer knows it; 0: none */
+	uint32_t flags;
+	struct tn_root *root; /* counted; NULL: not bound to a Chan yet */
+	struct tn_elem *name; /* counted; NULL: the root */
+	struct tn_qid qid;    /* as the Chan shows it */
+	uint32_t iounit;      /* as Ropen said; 0: none */
+	struct tn_opq waiting;
+	struct tn_dir {
+		uint8_t *buf;      /* entries that the owner had no room for */
+		uint32_t size, at, len;
+		uint64_t off;      /* of buf[at] in the peer's stream of entries; where the owner goes on */
+		uint64_t peer_off; /* where the peer will read on; UINT64_MAX: unknown */
+	} dir;
+};
+
+/* ---- rpcs and ops ---- */
+
+/* How a message is filled and answered: a row for each kind of message that requests send. */
+struct tn_step {
+	uint8_t type; /* T-message */
+	bool unsure;  /* if it stays unanswered nobody knows what its fid is: the fid becomes stale */
+	void (*fill)(const struct tn_rpc *rpc, struct tn_msg *m);
+	/*
+	 * m is of type + 1. *rpc is a copy: the tag is free already. Returns NULL, or what is wrong with the message
+	 * (a constant): then the connection ends.
+	 */
+	const char *(*answer)(const struct tn_rpc *rpc, const struct tn_msg *m);
+	/* m is an Rerror. NULL: the request fails with it. */
+	void (*refused)(const struct tn_rpc *rpc, const struct tn_msg *m);
+	/* The answer came when nobody waited any more. NULL: nothing to do. */
+	void (*late)(struct tn_client *client, const struct tn_rpc *rpc, const struct tn_msg *m);
+};
+
+enum tn_rpc_state {
+	TN_RPC_FREE,
+	TN_RPC_QUEUED,   /* waits for room in the out buffer */
+	TN_RPC_SENT,
+	TN_RPC_FLUSHING, /* and a Tflush for it behind it */
+	TN_RPC_ANSWERED  /* answered while being flushed: the tag is reserved until Rflush */
+};
+
+struct tn_rpc {
+	struct tn_rpc *next, *prev;    /* free list; queue */
+	struct tn_rpc *op_next;        /* the op's */
+	struct tn_op *op;               /* who waits; NULL: nobody */
+	const struct tn_step *step;
+	struct tn_mfid *fid, *newfid;    /* that the message names; counted, or NULL */
+	struct tn_rpc *victim;         /* of a Tflush */
+	uint64_t offset;
+	uint32_t count;                 /* asked */
+	uint16_t first, n;              /* names: from, how many; first: the part of a read or write */
+	uint16_t tag;
+	uint8_t state;
+};
+
+struct tn_op {
+	struct tn_op *next, *prev;      /* client->ops, or the free list */
+	struct tn_op *q_next, *q_prev;
+	struct tn_opq *queue;           /* where it waits, or NULL */
+	struct tn_client *client;
+	struct tn_req *r;
+	struct tn_mfid *fid;             /* r->chan's; the Chan's reference. TN_CLUNK: the op's own */
+	struct tn_mfid *newfid;          /* being made; counted */
+	struct tn_root *root;           /* TN_ATTACH: being made; counted */
+	struct tn_elem *name;           /* TN_WALK, TN_CREATE: newfid's; counted */
+	struct tn_rpc *rpcs;          /* outstanding */
+	uint64_t deadline_ns;           /* UINT64_MAX: none */
+	uint64_t base;                  /* io: bytes that were done before this round */
+	bool holds_root, holds_fid;     /* it made fid->root, fid busy: others wait for it */
+	bool flushed;
+	bool started;                   /* the request's own messages have begun */
+	uint8_t n_parts;
+	uint16_t n_done, n_good;        /* walk: names walked; names that may be walked */
+	uint32_t got[TN_PARTS_MAX];     /* io: bytes of each part; UINT32_MAX: none */
+};
+
+/* ---- the client ---- */
+
+struct tn_buf {
+	uint8_t *p;
+	size_t size, at, end; /* bytes [at, end) are there */
+};
+
+enum tn_client_state {
+	TN_CLIENT_DOWN,
+	TN_CLIENT_DIALING,
+	TN_CLIENT_VERSION, /* Tversion was sent */
+	TN_CLIENT_READY
+};
+
+struct tn_client {
+	struct tn_stream stream; /* first: a stream of mnt is its client */
+	uint32_t refs;
+	struct tn_loop *loop;
+	struct tn_dialer *dialer;
+	struct tn_task task;
+	struct tn_timer timer;
+	char *label;
+	uint32_t offer; /* msize */
+	uint32_t msize; /* agreed */
+	uint32_t fids_max;
+	uint64_t soft_ns;
+	uint64_t seed; /* of names' hashes */
+	enum tn_dialect dialect, best;
+	bool qids_by_name, skip_down;
+	bool unspoken; /* the dialect that was asked for is not spoken here */
+
+	enum tn_client_state state;
+	uint32_t generation;   /* of connections; goes up when one is lost, so that no fid is live meanwhile */
+	bool dropping;         /* the transport is to be let go of, by the task */
+	bool ever;             /* it was connected once */
+	bool good;             /* this connection has answered something behind Rversion */
+	bool ending;           /* the last reference went */
+	bool probing;          /* the probe is outstanding */
+	bool stuck;            /* the transport could not take all output the last time */
+	uint32_t dial_fails;
+	uint64_t dial_at_ns;   /* not before */
+	uint64_t dial_by_ns;   /* the bound of this dial, and of Rversion */
+	uint64_t quiet_ns;     /* since when nothing has come, while somebody waited */
+	uint64_t end_by_ns;
+
+	struct tn_buf in, out;
+	size_t buf_first; /* the size that buffers shrink to */
+	struct tn_rpc **rpcs; /* by tag; 0 is the probe's */
+	uint32_t n_rpcs, rpcs_size, rpcs_used;
+	struct tn_rpc *free_rpcs;
+	struct tn_rpc *queue, *queue_last; /* rpcs that wait for room */
+	struct tn_rpc probe;
+
+	struct tn_op *ops, *free_ops;
+	uint32_t n_free_ops;
+	struct tn_opq waiting;  /* for the connection */
+	struct tn_opq runnable; /* that may go on */
+	struct tn_opq doomed;   /* that are being failed */
+
+	struct tn_mfid *free_fids, *unclunked;
+	uint32_t n_fids, fids_used;
+	struct tn_elem *free_elems;
+	uint32_t n_free_elems;
+	struct tn_client_stats stats;
+};
+
+/* An instance: one mount. */
+struct tn_mnt {
+	struct tn_server s; /* first */
+	struct tn_client *client; /* counted */
+};
+
+static inline struct tn_client *tn_client_of(const struct tn_req *r)
+{
+	return ((struct tn_mnt *)r->server)->client;
+}
+
+/* ---- client.c ---- */
+
+enum tn_put {
+	TN_PUT_OK,
+	TN_PUT_LATER, /* when output has left */
+	TN_PUT_NEVER, /* it is longer than the msize */
+	TN_PUT_NOMEM
+};
+
+/* Puts a message into the out buffer and tells the transport. */
+enum tn_put tn_client_put_msg(struct tn_client *client, const struct tn_msg *m);
+
+/* The timer fires at at_ns at the latest. */
+void tn_client_arm(struct tn_client *client, uint64_t at_ns);
+
+/* Fails op because the peer is not there or does not answer: "connection lost: LABEL", then `why` if not NULL. */
+void tn_op_fail_lost(struct tn_op *op, const char *why);
+
+/* a + b, or UINT64_MAX. */
+static inline uint64_t tn_add_ns(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* ---- rpc.c ---- */
+
+/* An op for r, with its bound; not started, not in r->keeper yet. NULL: no memory or too many requests; *err. */
+struct tn_op *tn_op_new(struct tn_client *client, struct tn_req *r, enum tn_err *err);
+
+/* Before anything was done with it: r is as if there had been none. */
+void tn_op_drop(struct tn_op *op);
+
+/* Takes the op as far as it can go now: to its request's first message, or into a queue. */
+void tn_op_go(struct tn_op *op);
+
+/* Ends the op and answers its request, with what is in r or with an error. What is outstanding is flushed. */
+void tn_op_done(struct tn_op *op);
+void tn_op_fail(struct tn_op *op, enum tn_err err);
+void tn_op_refused(struct tn_op *op, const struct tn_msg *m); /* by the words of an Rerror */
+
+/* The same without ending it: r has the error. */
+void tn_op_note(struct tn_op *op, const struct tn_msg *m);
+
+/* r of an op was flushed. */
+void tn_op_flush(struct tn_op *op);
+
+void tn_op_wait(struct tn_op *op, struct tn_opq *queue);
+void tn_op_wake_all(struct tn_client *client, struct tn_opq *queue); /* they go on soon */
+void tn_op_run_all(struct tn_client *client);                       /* now */
+void tn_op_free_spare(struct tn_client *client, uint32_t n_left);     /* those in the free list */
+
+/*
+ * An rpc of op (NULL: nobody waits) naming fid and newfid (counted anew; NULL: none). Set what else it needs, then
+ * tn_rpc_send. NULL: *err (TN_EINTR: the op was flushed and must send nothing more).
+ */
+struct tn_rpc *tn_rpc_new(struct tn_client *client, struct tn_op *op, const struct tn_step *step,
+    struct tn_mfid *fid, struct tn_mfid *newfid, enum tn_err *err);
+
+/* false: it will never fit, or there is no memory; the rpc is gone and *err says which. */
+bool tn_rpc_send(struct tn_client *client, struct tn_rpc *rpc, enum tn_err *err);
+
+/* Both, for rpcs that need nothing else. Failing ends the op. */
+void tn_op_send(struct tn_op *op, const struct tn_step *step, struct tn_mfid *fid, struct tn_mfid *newfid);
+
+/* Output has left: rpcs that waited for room. */
+void tn_rpcs_pump(struct tn_client *client);
+
+/* A message with a tag came. Returns NULL, or what is wrong with it. */
+const char *tn_rpcs_answer(struct tn_client *client, const struct tn_msg *m);
+
+/* The connection is gone, no fid is live any more: all rpcs are forgotten, without a word to their ops. */
+void tn_rpcs_forget(struct tn_client *client);
+void tn_rpcs_free(struct tn_client *client);
+
+/* Asks for a sign of life. */
+void tn_rpcs_probe(struct tn_client *client);
+
+/* ---- mfid.c ---- */
+
+struct tn_elem *tn_elem_add(struct tn_client *client, struct tn_elem *up, struct tn_str name); /* up: borrowed */
+void tn_elem_put(struct tn_client *client, struct tn_elem *e);
+struct tn_elem *tn_elem_get(struct tn_elem *e); /* takes and gives NULL */
+uint64_t tn_name_hash(uint64_t up, struct tn_str name);
+
+struct tn_root *tn_root_new(struct tn_str uname, struct tn_str aname, uint32_t n_uname);
+void tn_root_put(struct tn_client *client, struct tn_root *root);
+
+/* One reference. NULL: *err (no memory, fids_max). */
+struct tn_mfid *tn_mfid_new(struct tn_client *client, enum tn_err *err);
+struct tn_mfid *tn_mfid_get(struct tn_mfid *f);
+void tn_mfid_put(struct tn_client *client, struct tn_mfid *f); /* takes NULL */
+bool tn_mfid_live(const struct tn_client *client, const struct tn_mfid *f);
+
+/* Binds f to what it has become; counts root anew, takes name. */
+void tn_mfid_bind(struct tn_client *client, struct tn_mfid *f, struct tn_root *root, struct tn_elem *name);
+
+/* Sends clunks that found no tag before. */
+void tn_mfids_clunk(struct tn_client *client);
+void tn_mfids_free(struct tn_client *client);
+
+/* The qid that a Chan shows for what the peer calls `qid`; hash: of its name below the attach. */
+struct tn_qid tn_mfid_qid(
+    const struct tn_client *client, const struct tn_root *root, uint64_t hash, struct tn_qid qid);
+uint64_t tn_elem_hash(const struct tn_client *client, const struct tn_elem *e);
+
+/* op's fid is not known at the peer: attaches and walks again as needed, then tn_op_go; or fails the op. */
+void tn_mfid_recover(struct tn_op *op);
+
+/* op lets go of what it made busy; who waits goes on. */
+void tn_op_release(struct tn_op *op);
+
+/* ---- mnt.c, mntio.c, mntdir.c ---- */
+
+/* Sends the first message of op's request in the connection's dialect. */
+void tn_mnt_start(struct tn_op *op);
+
+/* A request of this type may rightly take long. */
+bool tn_mnt_may_block(uint8_t type);
+
+/* Nothing is outstanding any more of a flushed op: answers with what was done, or TN_EINTR. */
+void tn_mnt_drained(struct tn_op *op);
+
+void tn_mnt_io(struct tn_op *op);      /* TN_READ, TN_WRITE */
+void tn_mnt_io_settle(struct tn_op *op);
+void tn_mnt_readdir(struct tn_op *op);
+uint32_t tn_mnt_io_max(const struct tn_op *op); /* bytes of data in one message */
+void tn_mnt_learn(struct tn_mfid *f, const struct tn_stat *st);
+void tn_mnt_dir_free(struct tn_mfid *f);
+
+#endif
