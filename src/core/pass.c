@@ -67,8 +67,8 @@ enum tn_status tn_pass_on(struct tn_pass *p, struct tn_req *outer, struct tn_cha
 	p->outer = outer;
 	r->flags = outer->flags;
 	r->chan2 = to2;
-	if (outer->user)
-		r->user = outer->user;
+	if (p->user || outer->user)
+		r->user = p->user ? p->user : outer->user;
 	r->deadline_ns = outer->deadline_ns;
 	r->pid = outer->pid;
 	r->u = outer->u;

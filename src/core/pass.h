@@ -12,6 +12,7 @@
 struct tn_pass {
 	struct tn_req req;    /* the one that is passed on */
 	struct tn_req *outer; /* the one that is to be answered */
+	struct tn_user *user; /* who asks, borrowed; NULL: outer's */
 	bool kept;            /* outer was kept already */
 	/* It was answered later; outer has the answer: tn_respond(outer) comes from here. Not called when tn_pass_on says
 	 * TN_DONE. */

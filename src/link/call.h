@@ -78,7 +78,7 @@ struct tn_call {
 /* bytes of a header before the data of Rread */
 #define TN_RREAD_HDR 11u
 
-extern const struct tn_owner tn_call_owner;
+extern const struct tn_owner tn_conn_owner;
 
 /* ---- what conn.c lends to spellings ---- */
 

@@ -454,7 +454,7 @@ static void call_done(struct tn_req *r)
 		work_later(call->conn);
 }
 
-const struct tn_owner tn_call_owner = {
+const struct tn_owner tn_conn_owner = {
 	.done = call_done,
 	.keep = call_keep,
 	.entry = put_entry,
@@ -1004,7 +1004,7 @@ static void give_up_fid(struct tn_conn *conn, struct tn_fid *fid)
 	}
 	call->how = &close_how;
 	call->is_silent = true;
-	tn_req_init(&call->r, TN_CLUNK, c, &tn_call_owner);
+	tn_req_init(&call->r, TN_CLUNK, c, &tn_conn_owner);
 	if (tn_chan_close(&call->r) == TN_DONE) {
 		call_free(call);
 		return;

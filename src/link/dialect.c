@@ -121,7 +121,7 @@ static enum tn_status attach_ask(struct tn_call *call, struct tn_msg *m)
 	tn_user_put(user);
 	if (!call->newchan)
 		return tn_call_refuse(call, TN_ENOMEM);
-	tn_req_init(&call->r, TN_ATTACH, NULL, &tn_call_owner);
+	tn_req_init(&call->r, TN_ATTACH, NULL, &tn_conn_owner);
 	call->r.server = tn_call_server(call);
 	call->r.user = user; /* the Chan holds it */
 	call->r.u.attach.newchan = call->newchan;
@@ -171,7 +171,7 @@ static enum tn_status walk_ask(struct tn_call *call, struct tn_msg *m)
 	call->newchan = tn_chan_clone(fid->chan);
 	if (!call->newchan)
 		return tn_call_refuse(call, TN_ENOMEM);
-	tn_req_init(&call->r, TN_WALK, fid->chan, &tn_call_owner);
+	tn_req_init(&call->r, TN_WALK, fid->chan, &tn_conn_owner);
 	call->r.u.walk.n_names = n;
 	call->r.u.walk.newchan = call->newchan;
 	walk_point(call, m);
@@ -211,7 +211,7 @@ static enum tn_status open_ask(struct tn_call *call, struct tn_msg *m)
 		return tn_call_refuse(call, TN_EISOPEN);
 	if (err)
 		return tn_call_refuse(call, err);
-	tn_req_init(&call->r, TN_OPEN, fid->chan, &tn_call_owner);
+	tn_req_init(&call->r, TN_OPEN, fid->chan, &tn_conn_owner);
 	call->r.flags = m->mode;
 	return tn_submit(&call->r);
 }
@@ -246,7 +246,7 @@ static enum tn_status create_ask(struct tn_call *call, struct tn_msg *m)
 
 	if (err)
 		return tn_call_refuse(call, err);
-	tn_req_init(&call->r, TN_CREATE, fid->chan, &tn_call_owner);
+	tn_req_init(&call->r, TN_CREATE, fid->chan, &tn_conn_owner);
 	call->r.flags = m->mode | TN_OF_EXCL;
 	call->r.u.create.perm = m->perm;
 	call->r.u.create.gid = TN_NONUNAME;
@@ -278,7 +278,7 @@ static enum tn_status dir_ask(struct tn_call *call, const struct tn_msg *m, uint
 	if (m->offset != fid->dir_off)
 		return tn_call_refuse(call, TN_EBADOFFSET);
 	call->dir_off = call->dir_next = fid->dir_next;
-	tn_req_init(&call->r, TN_READDIR, fid->chan, &tn_call_owner);
+	tn_req_init(&call->r, TN_READDIR, fid->chan, &tn_conn_owner);
 	call->r.u.readdir.offset = fid->dir_next;
 	call->r.u.readdir.count = count;
 	return tn_submit(&call->r);
@@ -302,7 +302,7 @@ static enum tn_status read_ask(struct tn_call *call, struct tn_msg *m)
 		return tn_call_refuse(call, TN_ENOMEM);
 	if (tn_chan_is_dir(fid->chan))
 		return dir_ask(call, m, count);
-	tn_req_init(&call->r, TN_READ, fid->chan, &tn_call_owner);
+	tn_req_init(&call->r, TN_READ, fid->chan, &tn_conn_owner);
 	call->r.u.io.offset = m->offset;
 	call->r.u.io.count = count;
 	read_point(call, m);
@@ -349,7 +349,7 @@ static enum tn_status write_ask(struct tn_call *call, struct tn_msg *m)
 		return tn_call_refuse(call, TN_EBADUSE);
 	if (m->offset > OFFSET_MAX || m->count > OFFSET_MAX - m->offset)
 		return tn_call_refuse(call, TN_EFBIG);
-	tn_req_init(&call->r, TN_WRITE, fid->chan, &tn_call_owner);
+	tn_req_init(&call->r, TN_WRITE, fid->chan, &tn_conn_owner);
 	call->r.u.io.offset = m->offset;
 	call->r.u.io.count = call->data_max = m->count;
 	write_point(call, m);
@@ -367,7 +367,7 @@ static void write_answer(struct tn_call *call, struct tn_msg *m)
 /* The fid is gone from here on; its Chan goes with the request. */
 static enum tn_status close_chan(struct tn_call *call, struct tn_chan *c)
 {
-	tn_req_init(&call->r, TN_CLUNK, c, &tn_call_owner);
+	tn_req_init(&call->r, TN_CLUNK, c, &tn_conn_owner);
 	return tn_chan_close(&call->r);
 }
 
@@ -386,7 +386,7 @@ enum { REMOVING, REMOVE_CLUNKS };
 static enum tn_status remove_ask(struct tn_call *call, struct tn_msg *m)
 {
 	(void)m;
-	tn_req_init(&call->r, TN_REMOVE, tn_call_fid(call)->chan, &tn_call_owner);
+	tn_req_init(&call->r, TN_REMOVE, tn_call_fid(call)->chan, &tn_conn_owner);
 	return tn_submit(&call->r);
 }
 
@@ -418,7 +418,7 @@ static enum tn_status remove_then(struct tn_call *call)
 static enum tn_status stat_ask(struct tn_call *call, struct tn_msg *m)
 {
 	(void)m;
-	tn_req_init(&call->r, TN_STAT, tn_call_fid(call)->chan, &tn_call_owner);
+	tn_req_init(&call->r, TN_STAT, tn_call_fid(call)->chan, &tn_conn_owner);
 	return tn_submit(&call->r);
 }
 
@@ -473,7 +473,7 @@ static enum tn_status wstat_ask(struct tn_call *call, struct tn_msg *m)
 
 	if (err)
 		return tn_call_refuse(call, err);
-	tn_req_init(&call->r, TN_WSTAT, c, &tn_call_owner);
+	tn_req_init(&call->r, TN_WSTAT, c, &tn_conn_owner);
 	wstat_point(call, m);
 	return tn_submit(&call->r);
 }
