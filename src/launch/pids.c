@@ -1,0 +1,107 @@
+/*
+ * The keeper and pid 1. Pid 1 cannot stop itself, so stops go to the front as messages like ends do, and the front
+ * answers with signals to pass on. Both life sockets' other ends are held by the front and by S alone: the end of file
+ * of either is their death.
+ */
+#include "launch/pids.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+void tn_pids_become_first(const struct tn_command *c)
+{
+	pid_t pid;
+	int status = 0;
+
+	if (unshare(CLONE_NEWPID) < 0)
+		tn_talk_die(c->report, TN_STEP_PIDNS, errno);
+	pid = fork();
+	if (pid < 0)
+		tn_talk_die(c->report, TN_STEP_FORK, errno);
+	if (pid == 0)
+		return;
+	/* Nothing of the front's may stay open here: its end of file says how far CMD has come. */
+	close(c->report);
+	close(c->front_life);
+	close(c->server_life);
+	close(c->server);
+	close(c->fuse);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGTSTP, SIG_IGN);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+	}
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 125);
+}
+
+/* Passes states of CMD on, and reaps whoever was left to pid 1. Returns true when CMD has ended. */
+static bool reap(const struct tn_command *c, pid_t cmd)
+{
+	bool ended = false;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+		struct tn_talk m = tn_talk_of(TN_TALK_PIDS);
+
+		if (pid != cmd)
+			continue;
+		m.error = status;
+		tn_talk_send(c->front_life, &m, NULL, 0);
+		ended = ended || !WIFSTOPPED(status);
+	}
+	return ended;
+}
+
+/* What the front asks for. Returns false when it is gone. */
+static bool obey_front(const struct tn_command *c, pid_t cmd)
+{
+	struct tn_talk m;
+
+	if (tn_talk_receive(c->front_life, &m, NULL, NULL) <= 0)
+		return false;
+	if (m.kind == TN_TALK_SIGNAL)
+		kill(cmd, m.error);
+	return true;
+}
+
+void tn_pids_exec_below(const struct tn_command *c)
+{
+	struct pollfd polls[3] = { { .events = POLLIN }, { .events = POLLIN },
+		{ .events = POLLIN } };
+	sigset_t child, before;
+	pid_t cmd;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, &before);
+	polls[0].fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	polls[1].fd = c->front_life;
+	polls[2].fd = c->server_life;
+	cmd = fork();
+	if (cmd < 0 || polls[0].fd < 0)
+		tn_talk_die(c->report, TN_STEP_FORK, errno);
+	if (cmd == 0) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		tn_enter_exec(c);
+	}
+	close(c->report);
+	close(c->server);
+	for (;;) {
+		struct signalfd_siginfo info;
+
+		if (poll(polls, 3, -1) < 0 && errno != EINTR)
+			_exit(125);
+		while (read(polls[0].fd, &info, sizeof(info)) > 0) {
+		}
+		if (reap(c, cmd) || polls[2].revents || (polls[1].revents && !obey_front(c, cmd)))
+			_exit(0); /* and everybody inside with it */
+	}
+}

@@ -1,0 +1,158 @@
+/*
+ * Kills by pidfd, so that a number that was given anew is never hit: the mounts are looked at again behind the
+ * pidfd_open. Between two rounds it waits for a victim's end, not for time. /proc/PID/mountinfo is text of the kernel:
+ * reading it asks no file system, least of all the one whose server may be dead.
+ */
+#include "launch/sweep.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+uint64_t tn_mntns_of(pid_t pid)
+{
+	char name[64];
+	struct stat st;
+
+	if (pid)
+		snprintf(name, sizeof(name), "/proc/%d/ns/mnt", (int)pid);
+	else
+		snprintf(name, sizeof(name), "/proc/self/ns/mnt");
+	return stat(name, &st) == 0 ? st.st_ino : 0;
+}
+
+/* A line of mountinfo: is it a file system of ours? Its device, and where it is mounted. */
+static bool is_ours(const char *line, dev_t *device, char place[4096])
+{
+	unsigned major_number, minor_number;
+
+	if (!strstr(line, " - fuse tenon "))
+		return false;
+	if (sscanf(line, "%*u %*u %u:%u %*s %4095s", &major_number, &minor_number, place) != 3)
+		return false;
+	*device = makedev(major_number, minor_number);
+	return true;
+}
+
+/* The last line about `dir` (NULL: any) and about `device` (0: any) in a process's mountinfo; 0: there is none. */
+static dev_t find_mount(const char *file, const char *dir, dev_t device)
+{
+	FILE *f = fopen(file, "re");
+	char *line = NULL, place[4096];
+	size_t size = 0;
+	dev_t found = 0, d;
+
+	while (f && getline(&line, &size, f) > 0) {
+		if (!is_ours(line, &d, place) || (dir && strcmp(dir, place) != 0))
+			continue;
+		if (!device || device == d)
+			found = d;
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+dev_t tn_fuse_device(const char *dir)
+{
+	return find_mount("/proc/self/mountinfo", dir, 0);
+}
+
+static bool is_inside(pid_t pid, dev_t device)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/mountinfo", (int)pid);
+	return find_mount(name, NULL, device) == device;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Kills pid if it is inside. Returns a pidfd of a victim, or -1. */
+static int kill_if_inside(pid_t pid, dev_t device)
+{
+	int fd;
+
+	if (!is_inside(pid, device))
+		return -1;
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fd < 0)
+		return -1;
+	if (is_inside(pid, device) && syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* One round over /proc. Returns the victims; a pidfd of one of them in *one. */
+static int round_of(dev_t device, int *one)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+	int n = 0;
+
+	*one = -1;
+	while (proc && (e = readdir(proc))) {
+		pid_t pid = (pid_t)atoi(e->d_name);
+		int fd = pid > 0 && pid != getpid() ? kill_if_inside(pid, device) : -1;
+
+		if (fd < 0)
+			continue;
+		n++;
+		if (*one >= 0)
+			close(*one);
+		*one = fd;
+	}
+	if (proc)
+		closedir(proc);
+	return n;
+}
+
+/* The server's descriptor says that the file system has gone. */
+static bool has_gone(int fuse)
+{
+	struct pollfd p = { .fd = fuse };
+
+	return fuse >= 0 && poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP | POLLNVAL));
+}
+
+int tn_sweep(dev_t device, pid_t inside, int fuse, int timeout_ms)
+{
+	int64_t end = now_ms() + timeout_ms;
+	char name[64];
+	int left = 0, pin = -1;
+
+	if (inside > 0) {
+		snprintf(name, sizeof(name), "/proc/%d/ns/mnt", (int)inside);
+		pin = open(name, O_RDONLY | O_CLOEXEC);
+	}
+	while (device && !has_gone(fuse)) {
+		struct pollfd p = { .events = POLLIN };
+
+		left = round_of(device, &p.fd);
+		if (!left || now_ms() >= end)
+			break;
+		poll(&p, 1, 100);
+		close(p.fd);
+	}
+	if (pin >= 0)
+		close(pin);
+	return left;
+}
