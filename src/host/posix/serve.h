@@ -1,0 +1,48 @@
+/*
+ * Serving a file server to whoever connects: listeners, conns (link/conn.h) and the transports between, with a limit.
+ */
+#ifndef TN_POSIX_SERVE_H
+#define TN_POSIX_SERVE_H
+
+#include "host/posix/dial.h"
+#include "link/conn.h"
+
+struct tn_service;
+
+struct tn_service_options {
+	struct tn_conn_limits conn;
+	uint32_t conns_max;      /* at a time; who comes then is told TN_ELIMIT_CONNS. 0: 1024 */
+	void (*idle)(void *arg); /* the last connection has ended; NULL: nobody cares */
+	void *arg;
+};
+
+/* Serves `server` (counted). options may be NULL. NULL: no memory. */
+struct tn_service *tn_service_new(struct tn_host_loop *h, struct tn_server *server,
+    const struct tn_service_options *options);
+
+/* Listens at `dial` too. *address (may be NULL): where exactly, as a dial string; lives as long as the service. */
+enum tn_err tn_service_listen(struct tn_service *s, const char *dial, const char **address,
+    char words[TN_WORDS_SIZE]);
+
+/*
+ * Serves a descriptor that was opened by others: one that listens, or a connection. Taken. For socket activation: those
+ * from 3 on, as many as tn_listen_fds (listen.h) says.
+ */
+enum tn_err tn_service_fd(struct tn_service *s, int fd, char words[TN_WORDS_SIZE]);
+
+/* One connection over two descriptors, which are taken out of their numbers: standard input and output (dial.h). */
+enum tn_err tn_service_pair(struct tn_service *s, int read_fd, int write_fd,
+    char words[TN_WORDS_SIZE]);
+
+/* Listens no more and ends all connections; frees the service and calls `ended` (may be NULL) when that is done. */
+void tn_service_end(struct tn_service *s, void (*ended)(void *arg), void *arg);
+
+/* What all connections together have counted so far, also those that have ended. */
+struct tn_service_stats {
+	struct tn_conn_stats conn;
+	uint64_t accepted, refused;
+	uint32_t conns; /* now */
+};
+void tn_service_stats(const struct tn_service *s, struct tn_service_stats *out);
+
+#endif
