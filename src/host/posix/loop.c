@@ -130,7 +130,9 @@ void tn_host_loop_free(struct tn_host_loop *h)
 	uv_close((uv_handle_t *)&h->idle, NULL);
 	while (uv_run(&h->uv, UV_RUN_DEFAULT) != 0)
 		;
-	tn_loop_run(&h->core); /* what the last callbacks deferred */
+	while (tn_loop_next_ns(&h->core) == 0)
+		tn_loop_run(&h->core); /* what the last callbacks deferred: the clunks of dropped Chans */
+	tn_loop_fini(&h->core);
 	tn_assert(uv_loop_close(&h->uv) == 0);
 	tn_free(h);
 }

@@ -1,0 +1,156 @@
+/*
+ * Inside the FUSE door: one operation of a program, from the kernel's request to the answer. fuse.c has the session,
+ * op.c the steps that all share, fops.c the operations.
+ */
+#ifndef TN_LAUNCH_DOOR_H
+#define TN_LAUNCH_DOOR_H
+
+#define FUSE_USE_VERSION 314
+
+#include "launch/fuse.h"
+#include "launch/node.h"
+
+#include <fuse_lowlevel.h>
+
+struct launch_op;
+
+/* What goes on when a step has succeeded. */
+typedef void (*launch_step)(struct launch_op *op);
+
+struct launch_fuse {
+	struct tn_host_loop *hl;
+	struct fuse_session *se;
+	struct launch_fuse_options o;
+	struct tn_proc *proc;
+	struct launch_nodes nodes;
+	struct launch_op *ops; /* all that are under way */
+	struct fuse_buf buf;   /* the request that is being read */
+	uv_poll_t *poll;
+	struct launch_fuse_stats stats;
+	uint32_t telling; /* entries that the kernel is being told to forget */
+	bool freeing, has_ended;
+};
+
+/* An open file or directory of the program's. */
+struct launch_handle {
+	struct launch_handle *next, *prev; /* of the node's */
+	uint32_t
+	    refs; /* the program's, and each operation's: a release may come before an answer */
+	struct launch_node *node; /* counted */
+	struct tn_chan *chan;
+	bool is_union;   /* a listing that may have a name twice: the first wins */
+	uint64_t number; /* entries of the listing that were given: FUSE's offset of the next */
+	uint64_t cookie; /* where the server goes on for it */
+	struct launch_names *names; /* those that were given, while is_union */
+};
+
+/* A set of names: namespace-semantics.md 6. */
+struct launch_names {
+	char **slots;
+	size_t size, used;
+};
+bool launch_names_add(struct launch_names *set, struct tn_str name,
+    bool *is_new); /* false: no memory */
+void launch_names_clear(struct launch_names *set);
+
+/* One operation. Freed when its last step is over, whether the kernel still waits or was answered EINTR before. */
+struct launch_op {
+	struct launch_op *next, *prev;
+	struct launch_fuse *f;
+	fuse_req_t req;                   /* NULL: answered */
+	struct launch_node *node, *node2; /* counted */
+	struct launch_handle *handle;
+	struct tn_name name; /* the resolution under way; its answer until the next one */
+	struct tn_req r;     /* the request under way */
+	bool resolving;
+	bool
+	    in_step; /* a step is running: what it starts and finishes at once is carried on by its loop */
+	bool over;        /* ended inside a step: freed when that returns */
+	launch_step step; /* what to do next */
+	launch_step
+	    failed; /* instead of answering the error, for a step that knows a second way; used once */
+	enum tn_err err;
+
+	struct tn_chan *chan, *chan2; /* counted: what the operation works on */
+	char *text, *text2;           /* names and targets of the request, copied */
+	char *walk_text;              /* a way from an ancestor */
+	uint8_t *data;                /* of a read or write */
+	size_t size, done;
+	off_t off;
+	int flags, to_set;
+	mode_t mode;
+	dev_t rdev;
+	struct stat attr; /* the last answer of a TN_STAT; as asked for by a setattr in `want` */
+	struct stat want;
+	struct tn_stat change;
+	uint32_t dm_bits;   /* the mode's high bits as the server has them */
+	uint64_t attr_path; /* qid.path of the last TN_STAT */
+	bool attr_direct;
+	struct tn_members *members;
+	struct tn_str one_name; /* the name of a walk of one element */
+	struct tn_qid one_qid;
+	struct fuse_file_info fi;
+	launch_step then;            /* behind the resolution or the request under way */
+	launch_step after;           /* behind launch_node_chan */
+	launch_step shown;           /* behind launch_node_shown */
+	launch_step made_in;         /* behind the choice of where something is made */
+	struct launch_node *node3;   /* counted: the other directory or file of rename and link */
+	struct tn_chan *dir, *todir; /* counted: of rename; dir also the file of link */
+	struct tn_statfs statfs;
+	uint64_t skip;  /* entries of a listing that were given before */
+	uint32_t perm;  /* of a create */
+	bool full, any; /* a listing's answer; whether the last request brought an entry */
+	bool is_union, tried;
+};
+
+/* ---- op.c ---- */
+
+struct launch_op *launch_op_new(struct launch_fuse *f, fuse_req_t req,
+    fuse_ino_t ino);                                        /* NULL: ENOMEM was answered */
+void launch_op_end(struct launch_op *op);                   /* after the answer */
+void launch_op_fail(struct launch_op *op, enum tn_err err); /* answers and ends */
+void launch_op_errno(struct launch_op *op, int number);     /* the same by an errno */
+void launch_op_ok(struct launch_op *op);                    /* answers 0 and ends */
+void launch_op_flush(struct launch_op *op); /* the caller was answered; ends it soon */
+struct launch_node *launch_node_of(struct launch_fuse *f, fuse_ino_t ino);
+fuse_ino_t launch_ino_of(struct launch_fuse *f, const struct launch_node *node);
+
+/* The first step runs the ones that follow it without recursion. */
+void launch_op_run(struct launch_op *op, launch_step first);
+
+/* Resolves a name from a Chan; then the answer is in op->name. */
+void launch_resolve(struct launch_op *op, struct tn_chan *from, const char *name,
+    enum tn_name_for want, uint32_t flags, uint32_t perm, launch_step next);
+
+/* Submits op->r, which was made with launch_owner. */
+extern const struct tn_owner launch_owner;
+void launch_submit(struct launch_op *op, launch_step next);
+
+/* op->chan becomes the node's Chan, before its mount point if it is a directory; walked again if it is missing. */
+void launch_node_chan(struct launch_op *op, struct launch_node *node, launch_step next);
+
+/* op->chan becomes what the node shows now: a directory's mount point is crossed; op->members what is mounted there. */
+void launch_node_shown(struct launch_op *op, struct launch_node *node, launch_step next);
+
+/* Asks for the stat of op->chan; then op->attr and its companions are there. */
+void launch_stat(struct launch_op *op, launch_step next);
+
+void launch_chan_take(struct launch_op *op, struct tn_chan *c); /* op->chan = c, the old one put */
+enum tn_err launch_err_of(const struct launch_op *op);
+
+/* ---- attr.c ---- */
+
+void launch_attr(const struct launch_fuse *f, const struct tn_server *server,
+    const struct tn_stat *st, struct stat *out);
+uint64_t launch_ino_number(uint64_t instance, uint64_t path);
+bool launch_is_direct(const struct tn_server *server, const struct tn_stat *st);
+
+/* ---- fops.c ---- */
+
+void launch_handle_close(struct launch_fuse *f,
+    struct launch_handle *h); /* the program has let go of it */
+void launch_handle_put(struct launch_fuse *f, struct launch_handle *h); /* takes NULL */
+
+extern const struct fuse_lowlevel_ops launch_fops;
+
+#endif

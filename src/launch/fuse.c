@@ -1,0 +1,218 @@
+/*
+ * The session of the FUSE door: reading requests in our own loop, the beginning and the end.
+ */
+#include "launch/fuse.h"
+
+#include "launch/door.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BATCH = 64 }; /* requests read before the loop's other work has its turn */
+
+struct launch_fuse *launch_fuse_new(struct tn_host_loop *hl, struct tn_proc *proc,
+    const struct launch_fuse_options *options)
+{
+	char *argv[] = { "tenon", options->debug ? "-d" : NULL, NULL };
+	struct fuse_args args = FUSE_ARGS_INIT(options->debug ? 2 : 1, argv);
+	struct launch_fuse *f = calloc(1, sizeof(*f));
+	char where[32];
+
+	if (!f)
+		return NULL;
+	f->hl = hl;
+	f->o = *options;
+	if (!launch_nodes_init(&f->nodes, tn_chan_get(proc->slash),
+		options->chans_max ? options->chans_max : 128))
+		goto free_door;
+	f->se = fuse_session_new(&args, &launch_fops, sizeof(launch_fops), f);
+	fuse_opt_free_args(&args);
+	if (!f->se)
+		goto free_nodes;
+	/* A name of this form tells libfuse that the descriptor is there and somebody else mounts. */
+	snprintf(where, sizeof(where), "/dev/fd/%d", options->fd);
+	if (fuse_session_mount(f->se, where) != 0)
+		goto free_session;
+	f->proc = tn_proc_get(proc);
+	return f;
+
+free_session:
+	fuse_session_destroy(f->se);
+free_nodes:
+	launch_nodes_fini(&f->nodes);
+free_door:
+	free(f);
+	errno = ENOMEM;
+	return NULL;
+}
+
+static void stop_polling(struct launch_fuse *f)
+{
+	if (!f->poll)
+		return;
+	uv_close((uv_handle_t *)f->poll, (uv_close_cb)free);
+	f->poll = NULL;
+}
+
+/* The last mount is gone: no request comes any more. */
+static void end(struct launch_fuse *f)
+{
+	if (f->has_ended)
+		return;
+	f->has_ended = true;
+	stop_polling(f);
+	if (f->o.ended && !f->freeing)
+		f->o.ended(f->o.arg);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct launch_fuse *f = poll->data;
+
+	(void)status;
+	(void)events;
+	for (int i = 0; i < BATCH && f->poll; i++) {
+		int n = fuse_session_receive_buf(f->se, &f->buf);
+
+		if (n == -EINTR)
+			continue;
+		if (n == -EAGAIN)
+			return;
+		if (n <= 0 || fuse_session_exited(f->se)) { /* libfuse says 0 for ENODEV */
+			end(f);
+			return;
+		}
+		fuse_session_process_buf(f->se, &f->buf);
+	}
+}
+
+int launch_fuse_start(struct launch_fuse *f)
+{
+	int err;
+
+	f->poll = calloc(1, sizeof(*f->poll));
+	if (!f->poll)
+		return -ENOMEM;
+	err = uv_poll_init(tn_host_loop_uv(f->hl), f->poll, fuse_session_fd(f->se));
+	if (err) {
+		free(f->poll);
+		f->poll = NULL;
+		return err;
+	}
+	f->poll->data = f;
+	return uv_poll_start(f->poll, UV_READABLE, on_readable);
+}
+
+/* ---- pins ---- */
+
+int launch_fuse_pin(struct launch_fuse *f, const char *path)
+{
+	return launch_pin(&f->nodes, path) ? 0 : -ENOMEM;
+}
+
+struct forgetting {
+	uv_work_t work;
+	struct launch_fuse *f;
+	struct launch_node *parent;
+	char name[256];
+	uint32_t len;
+};
+
+static void tell_kernel(uv_work_t *work)
+{
+	struct forgetting *forget = work->data;
+
+	fuse_lowlevel_notify_inval_entry(forget->f->se, launch_ino_of(forget->f, forget->parent),
+	    forget->name, forget->len);
+}
+
+static void kernel_told(uv_work_t *work, int status)
+{
+	struct forgetting *forget = work->data;
+
+	(void)status;
+	launch_node_put(&forget->f->nodes, forget->parent);
+	forget->f->telling--;
+	free(forget);
+}
+
+/* The kernel takes the directory's lock for this, which a lookup may hold that waits for us: not on the loop. */
+void launch_fuse_unpin(struct launch_fuse *f, const char *path)
+{
+	struct launch_node *parent;
+	struct forgetting *forget;
+	struct tn_str name;
+
+	launch_unpin(&f->nodes, path, &parent, &name);
+	if (!parent)
+		return;
+	forget = calloc(1, sizeof(*forget));
+	if (!forget || name.len >= sizeof(forget->name) || f->has_ended) {
+		free(forget);
+		launch_node_put(&f->nodes, parent);
+		return;
+	}
+	forget->work.data = forget;
+	forget->f = f;
+	forget->parent = parent;
+	forget->len = name.len;
+	memcpy(forget->name, name.s, name.len);
+	f->telling++;
+	if (uv_queue_work(tn_host_loop_uv(f->hl), &forget->work, tell_kernel, kernel_told) != 0)
+		kernel_told(&forget->work, 0);
+}
+
+void launch_fuse_stats(const struct launch_fuse *f, struct launch_fuse_stats *out)
+{
+	*out = f->stats;
+	out->nodes = (uint32_t)f->nodes.n_nodes;
+	out->chans = f->nodes.n_chans;
+}
+
+/* ---- the end ---- */
+
+/* Whoever waits is answered; what the servers still hold is flushed, and waited for by the loop. */
+static void flush_all(struct launch_fuse *f)
+{
+	struct launch_op *op, *next;
+
+	for (op = f->ops; op; op = next) {
+		next = op->next;
+		launch_op_flush(op);
+	}
+}
+
+static void close_handles(struct launch_fuse *f)
+{
+	struct launch_node *node, *next;
+
+	for (node = f->nodes.all; node; node = node->next_all)
+		launch_node_get(node); /* each is held until its turn: a put may free parents */
+	for (node = f->nodes.all; node; node = next) {
+		while (node->handles)
+			launch_handle_close(f, node->handles);
+		next = node->next_all;
+		launch_node_put(&f->nodes, node);
+	}
+}
+
+void launch_fuse_free(struct launch_fuse *f)
+{
+	if (!f)
+		return;
+	f->freeing = true;
+	end(f);
+	flush_all(f);
+	while (f->ops || f->telling)
+		tn_host_loop_turn(tn_host_loop_core(f->hl));
+	close_handles(f);
+	launch_nodes_fini(&f->nodes);
+	fuse_session_unmount(f->se);
+	fuse_session_destroy(f->se);
+	free(f->buf.mem);
+	tn_proc_put(f->proc);
+	free(f);
+}

@@ -1,0 +1,51 @@
+/*
+ * The FUSE door: a program's file calls become requests on names and Chans. It serves the name space of one tn_proc on
+ * one FUSE descriptor, by libfuse3's low-level interface in our own loop. Nodes are places (node.h); what a place shows
+ * is looked up in the name space as it is now, so a bind is seen at the next call. launcher.md 3, 5.
+ */
+#ifndef TN_LAUNCH_FUSE_H
+#define TN_LAUNCH_FUSE_H
+
+#include "core/name.h"
+#include "host/posix/loop.h"
+
+struct launch_fuse;
+
+struct launch_fuse_options {
+	int fd;            /* /dev/fuse, O_NONBLOCK; taken */
+	uint32_t uid, gid; /* shown as the owner of files */
+	bool
+	    true_owners; /* root without a user name space: show the owners that the server names */
+	uint32_t chans_max; /* Chans of remote servers that nodes hold at most; 0: 128 */
+	void (*ended)(
+	    void *arg); /* the file system is gone (the last mount of it has ended); called once */
+	void *arg;
+	bool debug;
+};
+
+/* A door that serves `proc` (counted) from its `/` down. It does not read fd yet. NULL: errno. */
+struct launch_fuse *launch_fuse_new(struct tn_host_loop *hl, struct tn_proc *proc,
+    const struct launch_fuse_options *options);
+
+/* Begins to serve: when the kernel's mount exists, not before (a poll of fd would say POLLERR). 0, or -errno. */
+int launch_fuse_start(struct launch_fuse *f);
+
+/*
+ * Names on the way to a kernel mount: their entries are kept by the kernel for an hour, since a lookup that is answered
+ * otherwise takes the mount away. `path` is absolute in the file system. Counted: each pin wants an unpin. After the
+ * last unpin the kernel is told to forget the entry. 0, or -ENOMEM.
+ */
+int launch_fuse_pin(struct launch_fuse *f, const char *path);
+void launch_fuse_unpin(struct launch_fuse *f, const char *path);
+
+/* What it has done: one table for #ns/stats. */
+struct launch_fuse_stats {
+	uint64_t requests, errors, interrupted, walked_again;
+	uint32_t nodes, chans, open;
+};
+void launch_fuse_stats(const struct launch_fuse *f, struct launch_fuse_stats *out);
+
+/* Frees nodes and Chans, closes fd. Requests under way are flushed; the loop must turn until they have ended. */
+void launch_fuse_free(struct launch_fuse *f);
+
+#endif
