@@ -171,12 +171,15 @@ static enum next next_member(struct dir *d)
 	return go(d, PICK);
 }
 
+static const struct tn_str no_name;
+
 static enum next open_member(struct dir *d, struct tn_chan *to)
 {
 	set_chan(&d->opening, tn_chan_new(to->server, to->user));
 	if (!d->opening)
 		return fail(d, TN_ENOMEM);
 	request(d, TN_WALK, to);
+	d->req.u.walk.names = &no_name; /* of none, but servers may copy them */
 	d->req.u.walk.newchan = d->opening;
 	return send(d, CLONED);
 }

@@ -8,8 +8,11 @@
 #include "core/server.h"
 #include "core/union.h"
 #include "core/view.h"
+#include "fs/pipe.h"
 #include "fs/ram.h"
 #include "lib/call.h"
+#include "link/conn.h"
+#include "link/mnt.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -49,6 +52,7 @@ struct service {
 	struct service *next;
 	char *name;
 	struct tn_server *server; /* what is served: a #ram or a view */
+	struct tn_client *client; /* the connection to it */
 	bool is_ram;
 };
 
@@ -83,49 +87,10 @@ static enum tn_err srv_instance(struct tn_proc *p, struct tn_str spec, struct tn
 	return *out ? TN_OK : TN_ENOMEM;
 }
 
-/* A pipe whose reads do not wait; the cases read only what was written. */
-struct pipe {
-	char data[2][256];
-	size_t n[2];
-};
-
-static enum tn_status pipe_read(struct tn_req *r)
-{
-	struct pipe *pipe = r->chan->server->data;
-	intptr_t end = tn_file_of(r->chan)->what;
-	uint32_t n = r->u.io.count < pipe->n[end] ? r->u.io.count : (uint32_t)pipe->n[end];
-
-	memcpy(r->u.io.data, pipe->data[end], n);
-	memmove(pipe->data[end], pipe->data[end] + n, pipe->n[end] - n);
-	pipe->n[end] -= n;
-	r->u.io.count = n;
-	return TN_DONE;
-}
-
-static enum tn_status pipe_write(struct tn_req *r)
-{
-	struct pipe *pipe = r->chan->server->data;
-	intptr_t end = 1 - tn_file_of(r->chan)->what;
-
-	if (r->u.io.count > sizeof(pipe->data[end]) - pipe->n[end])
-		return tn_fail(r, TN_ENOSPC);
-	memcpy(pipe->data[end] + pipe->n[end], r->u.io.data, r->u.io.count);
-	pipe->n[end] += r->u.io.count;
-	return TN_DONE;
-}
-
-static const struct tn_file pipe_files[] = {
-	{ .name = "data", .perm = 0660, .read = pipe_read, .write = pipe_write, .what = 0 },
-	{ .name = "data1", .perm = 0660, .read = pipe_read, .write = pipe_write, .what = 1 },
-};
-
-static const struct tn_device pipe_device = { "pipe", pipe_files, TN_COUNT(pipe_files) };
-
 static enum tn_err pipe_instance(struct tn_proc *p, struct tn_str spec, struct tn_server **out)
 {
 	(void)spec;
-	*out = tn_device_server(&pipe_device, p->node->loop, tn_alloc(sizeof(struct pipe)),
-	    tn_free);
+	*out = tn_pipe_new(p->node->loop);
 	return *out ? TN_OK : TN_ENOMEM;
 }
 
@@ -142,10 +107,11 @@ static const struct {
 	enum tn_err errs[4];
 } classes[] = {
 	{ "notexist", { TN_ENOENT } },
-	{ "perm", { TN_EACCES, TN_EPERM } },
+	/* That a directory cannot be written conn says in its own words; the oracle's servers had but these. */
+	{ "perm", { TN_EACCES, TN_EPERM, TN_EISDIR } },
 	{ "exists", { TN_EEXIST } },
 	{ "notdir", { TN_ENOTDIR } },
-	{ "isdir", { TN_EISDIR, TN_EEXECDIR } },
+	{ "isdir", { TN_EEXECDIR } },
 	{ "mount", { TN_EMOUNT } },
 	{ "notmounted", { TN_ENOTMOUNTED } },
 	{ "notunion", { TN_ENOTUNION } },
@@ -311,28 +277,66 @@ static void end_process(struct process *q)
 	free(q);
 }
 
+/* Both ends of the connection are here; it is made when it is first used. */
+struct dialer {
+	struct tn_dialer d; /* first: a dialer is one */
+	struct tn_server *server;
+};
+
+static void conn_closed(struct tn_conn *conn, void *arg)
+{
+	(void)arg;
+	tn_conn_free(conn);
+}
+
+static void dial(struct tn_dialer *d, struct tn_client *client, struct tn_stream *stream)
+{
+	struct tn_server *server = ((struct dialer *)d)->server;
+	struct tn_conn *conn = tn_conn_new(server, NULL, "pair", conn_closed, NULL);
+
+	tn_pair_connect(&world.loop, tn_conn_stream(conn), stream);
+	tn_client_connected(client);
+}
+
+static void dial_cancel(struct tn_dialer *d)
+{
+	(void)d;
+}
+
+static void dial_free(struct tn_dialer *d)
+{
+	tn_server_put(((struct dialer *)d)->server);
+	free(d);
+}
+
+/* Takes the server. */
 static void add_service(const char *name, struct tn_server *server, bool is_ram)
 {
+	struct tn_client_options o = { .label = name, .dialect = TN_9P2000 };
 	struct service *s = calloc(1, sizeof(*s));
+	struct dialer *d = calloc(1, sizeof(*d));
 
+	d->d = (struct tn_dialer){ dial, dial_cancel, dial_free };
+	d->server = tn_server_get(server);
 	s->name = strdup(name);
 	s->server = server;
+	s->client = tn_client_new(&world.loop, &d->d, &o);
 	s->is_ram = is_ram;
 	s->next = world.services;
 	world.services = s;
 }
 
-/* An instance for one mount. */
+/* Each mount is an attach of its own on the one connection. */
 static struct tn_server *instance_of(struct service *s)
 {
-	return tn_server_get(s->server);
+	return tn_mnt_server(s->client);
 }
 
 static bool lives_on(const struct tn_chan *to, void *arg)
 {
 	struct service *s = arg;
 
-	return to->server == s->server;
+	return tn_mnt_client(to->server) == s->client;
 }
 
 static const char *server_name(void *arg, const struct tn_chan *c)
@@ -360,6 +364,7 @@ static void reset(void)
 	settle();
 	for (struct service *s = world.services, *next; s; s = next) {
 		next = s->next;
+		tn_client_put(s->client);
 		tn_server_put(s->server);
 		free(s->name);
 		free(s);
