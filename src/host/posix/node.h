@@ -1,0 +1,37 @@
+/*
+ * A node: the devices of product.md 3 in one table, on this host. What of a device is the machine's (a console,
+ * descriptors, processes, files) is wired here; what is a name space's (#ns) is given by whoever keeps it.
+ */
+#ifndef TN_POSIX_NODE_H
+#define TN_POSIX_NODE_H
+
+#include "core/proc.h"
+#include "fs/env.h"
+#include "fs/srv.h"
+#include "host/posix/loop.h"
+
+/* A node on h's loop, with all devices. NULL: no memory. */
+struct tn_node *tn_host_node_new(struct tn_host_loop *h);
+
+/* Everything of it has ended: no process's part, no conn, no view. Takes NULL. */
+void tn_host_node_free(struct tn_node *node);
+
+/*
+ * A process's part of whoever runs this program: his name and numbers, his environment (#env), `/` and `.` the root of
+ * the host's files; or, clean, the empty tree `#/`. NULL: errno or no memory. May turn the loop while the host's root
+ * cannot be reached at once.
+ */
+struct tn_proc *tn_host_proc_new(struct tn_node *node);
+struct tn_proc *tn_host_proc_clean(struct tn_node *node);
+
+/* The files of the host from its root, for all of this node; NULL: it has none (no memory, no right). Borrowed. */
+struct tn_server *tn_host_node_files(struct tn_node *node);
+
+/* What is posted in #srv. Borrowed. */
+struct tn_srv *tn_host_node_srv(struct tn_node *node);
+
+/* What #ns attaches to for p: counted for the caller. NULL (at first): there is no #ns. */
+void tn_host_node_ns(struct tn_node *node,
+    enum tn_err (*instance)(struct tn_proc *p, struct tn_server **out));
+
+#endif
