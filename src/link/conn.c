@@ -291,8 +291,6 @@ bool tn_call_room(struct tn_call *call, uint32_t head, uint32_t max)
 	/* An error finds room here as well. */
 	call->room = tn_out_room(&call->conn->out, need > ANSWER_MAX ? need : ANSWER_MAX);
 	call->data_max = max;
-	if (!tn_out_is_small(&call->conn->out))
-		want_ticks(call->conn);
 	return call->room != NULL;
 }
 
@@ -1208,6 +1206,13 @@ static bool step(struct tn_conn *conn)
 	return conn->state > CONN_OPEN ? clear(conn) : serve_next(conn);
 }
 
+/* Nothing is held that an idle conn does not need. */
+static bool is_small(const struct tn_conn *conn)
+{
+	return conn->in == conn->in_base && tn_out_is_small(&conn->out) &&
+	       tn_fids_are_small(&conn->fids) && !conn->spare;
+}
+
 static void work(struct tn_conn *conn)
 {
 	if (conn->is_working)
@@ -1219,6 +1224,8 @@ static void work(struct tn_conn *conn)
 	if (conn->out.bytes > 0 || conn->was_refused || conn->stream.closing)
 		tell_transport(conn);
 	conn->was_refused = false;
+	if (conn->state != CONN_CLOSED && !is_small(conn))
+		want_ticks(conn); /* to give back what was needed only now */
 }
 
 static void task_run(struct tn_task *task)
@@ -1237,12 +1244,6 @@ static void task_run(struct tn_task *task)
 }
 
 /* ---- time ---- */
-
-static bool is_small(const struct tn_conn *conn)
-{
-	return conn->in == conn->in_base && tn_out_is_small(&conn->out) &&
-	       tn_fids_are_small(&conn->fids) && !conn->spare;
-}
 
 static void shrink(struct tn_conn *conn)
 {
@@ -1319,7 +1320,6 @@ static bool grow_in(struct tn_conn *conn, uint32_t size)
 	conn->in_size = size;
 	conn->in_start = 0;
 	conn->is_greedy = false;
-	want_ticks(conn);
 	return true;
 }
 

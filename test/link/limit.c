@@ -1,0 +1,414 @@
+/*
+ * conn's limits and its memory: each limit at its edge, what is pushed back and goes on, each allocation failing once,
+ * and that the inline path allocates nothing.
+ */
+#include "talk.h"
+
+static void the_fids_are_counted(void **state)
+{
+	static const char limit[] = "Rerror 1 ";
+
+	(void)state;
+	start_session(&(struct tn_conn_limits){ .fids_max = 3 });
+	ADD(t_walk(1, 0, 0x80000000u, ""));
+	ADD(t_walk(1, 0, 1, ""));
+	send_batch();
+	assert_got("Rwalk 1, Rwalk 1");
+	SAY(t_walk(1, 0, 2, ""));
+	assert_memory_equal(got(), limit, sizeof(limit) - 1);
+	assert_string_equal(answers + sizeof(limit) - 1, tn_err_text(TN_ELIMIT_FIDS));
+	SAY(t_walk(1, 0, 0, "")); /* makes none */
+	assert_got("Rwalk 1");
+	SAY(t_fid(TN_TCLUNK, 1, 1));
+	SAY(t_walk(1, 0, 2, ""));
+	assert_got("Rclunk 1, Rwalk 1");
+}
+
+/* Beyond reqs_max nothing is taken but a Tflush, which must not wait for what it flushes. */
+static void requests_beyond_the_limit_wait_unread_but_flushes_do_not(void **state)
+{
+	struct tn_conn_stats st;
+
+	(void)state;
+	start_session(&(struct tn_conn_limits){ .reqs_max = 2 });
+	fake.late = 1u << TN_STAT;
+	ADD(t_fid(TN_TSTAT, 1, 0));
+	ADD(t_fid(TN_TSTAT, 2, 0));
+	ADD(t_walk(3, 0, 5, ""));
+	send_batch();
+	assert_got("");
+	tn_conn_stats(peer.conn, &st);
+	assert_int_equal(st.reqs, 2);
+	answer(0);
+	assert_got("Rstat 1, Rwalk 3");
+	ADD(t_fid(TN_TSTAT, 4, 0));
+	ADD(t_walk(5, 0, 6, ""));
+	ADD(t_flush(6, 2));
+	ADD(t_flush(7, 4));
+	send_batch();
+	assert_got("Rwalk 5, Rflush 6, Rflush 7");
+}
+
+static void input_is_not_taken_when_the_buffer_of_a_full_conn_is_full(void **state)
+{
+	size_t taken, n;
+
+	(void)state;
+	start_session(&(struct tn_conn_limits){ .reqs_max = 1 });
+	fake.late = 1u << TN_STAT;
+	SAY(t_fid(TN_TSTAT, 1, 0));
+	fake.late = 0;
+	for (uint16_t i = 0; i < 2000; i++)
+		ADD(t_fid(TN_TSTAT, i + 2u, 0));
+	n = batch.len;
+	taken = push(batch.bytes, n);
+	assert_true(taken < n);
+	assert_true(taken >= 8192); /* a whole buffer: a Tflush may be in it */
+	answer(0);
+	settle();
+	assert_true(peer.is_ready);
+	push_all(batch.bytes + taken, n - taken);
+	settle();
+	assert_int_equal(peer.n_got, (n / 11 + 1) * (7 + 2 + 53)); /* each was answered */
+}
+
+static void a_peer_that_does_not_read_is_not_read(void **state)
+{
+	enum { COUNT = 1000, OUT_MAX = 20000 };
+	struct tn_vec vec[1000];
+	size_t bytes = 0, pieces, taken, n;
+
+	(void)state;
+	start_session(&(struct tn_conn_limits){ .out_max = OUT_MAX });
+	ADD(t_walk(1, 0, 5, "f"));
+	ADD(t_open(2, 5, TN_OREAD));
+	send_batch();
+	got();
+	peer.stuck = true;
+	for (uint16_t i = 0; i < 2000; i++)
+		ADD(t_read(i, 5, 0, COUNT));
+	n = batch.len;
+	taken = push(batch.bytes, n);
+	assert_true(taken < n);
+	assert_true(taken < (OUT_MAX / COUNT + 2) * 23 + 8192);
+	pieces = tn_stream_output(peer.s, vec, 1000);
+	for (size_t i = 0; i < pieces; i++)
+		bytes += vec[i].len;
+	assert_true(bytes > OUT_MAX);
+	assert_true(bytes <= OUT_MAX + COUNT + 11);
+	peer.stuck = false;
+	for (size_t at = taken; at < n; at += taken) {
+		settle();
+		taken = push(batch.bytes + at, n - at);
+		assert_true(taken > 0);
+	}
+	settle();
+	assert_int_equal(peer.n_got, 2000 * (COUNT + 11));
+	batch.len = 0;
+	peer.n_got = 0;
+}
+
+static void kept_requests_have_a_limit_of_memory(void **state)
+{
+	unsigned n_ok = 0;
+
+	(void)state;
+	start_session(&(struct tn_conn_limits){ .memory_max = 200000 });
+	ADD(t_walk(1, 0, 5, "f"));
+	ADD(t_open(2, 5, TN_OREAD));
+	send_batch();
+	got();
+	fake.late = 1u << TN_READ;
+	for (uint16_t i = 0; i < 40; i++)
+		SAY(t_read(i, 5, 0, 8000));
+	settle();
+	n_ok = fake.n_held;
+	assert_true(n_ok >= 20 && n_ok < 25);
+	for (struct tn_msg r; next_msg(&r);) {
+		assert_int_equal(r.type, TN_RERROR);
+		assert_int_equal(r.ename.len, strlen(tn_err_text(TN_ELIMIT_MEMORY)));
+		assert_memory_equal(r.ename.s, tn_err_text(TN_ELIMIT_MEMORY), r.ename.len);
+		n_ok++;
+	}
+	assert_int_equal(n_ok, 40);
+	while (fake.n_held > 0)
+		answer(0);
+	settle();
+	for (struct tn_msg r; next_msg(&r);)
+		assert_int_equal(r.type, TN_RREAD);
+	fake.late = 0;
+	SAY(t_read(1, 5, 0, 8000));
+	assert_got("Rread 1");
+}
+
+/* ---- memory that fails ---- */
+
+static size_t fail_above = SIZE_MAX; /* bytes: a larger allocation fails */
+static long fail_at = -1, n_allocs;
+
+static bool alloc_hook(size_t size)
+{
+	n_allocs++;
+	return size <= fail_above && n_allocs - 1 != fail_at;
+}
+
+/* There is no memory for the frame: it is answered, and those behind it are served. */
+static void a_frame_without_memory_is_answered_by_an_error(void **state)
+{
+	static char text[5000];
+
+	(void)state;
+	memset(text, 'a', sizeof(text) - 1);
+	start_session(NULL);
+	ADD(t_walk(1, 0, 5, "f"));
+	ADD(t_open(2, 5, TN_OWRITE));
+	send_batch();
+	got();
+	tn_alloc_hook = alloc_hook;
+	fail_above = 2000;
+	ADD(t_write(3, 5, 0, text));
+	ADD(t_fid(TN_TSTAT, 4, 0));
+	send_batch();
+	assert_got("Rerror 3 out of memory, Rstat 4");
+	fail_above = SIZE_MAX;
+	ADD(t_write(3, 5, 0, text));
+	ADD(t_fid(TN_TSTAT, 4, 0));
+	send_batch();
+	assert_got("Rwrite 3, Rstat 4");
+}
+
+/* What the server answers while the peer does not read and there is no memory is sent later, in order. */
+static void answers_without_memory_wait(void **state)
+{
+	enum { COUNT = 60 };
+
+	(void)state;
+	start_session(NULL);
+	fake.late = 1u << TN_WALK;
+	peer.stuck = true;
+	for (uint16_t i = 0; i < COUNT; i++)
+		ADD(t_walk(i, 0, 100u + i, "d d d d d d d d d d d d d d d d"));
+	ADD(t_flush(1000, COUNT - 1));
+	fake.on_flush = FLUSH_IGNORED;
+	send_batch();
+	tn_alloc_hook = alloc_hook;
+	fail_above = 0;
+	while (fake.n_held > 0)
+		answer(0);
+	settle();
+	ADD(t_fid(TN_TSTAT, 999, 0));
+	assert_int_equal(push(batch.bytes, batch.len), 0);
+	peer.stuck = false;
+	settle();
+	send_batch();
+	for (uint16_t i = 0; i < COUNT; i++) {
+		struct tn_msg r;
+
+		assert_true(next_msg(&r));
+		assert_int_equal(r.type, TN_RWALK);
+		assert_int_equal(r.tag, i);
+	}
+	assert_got("Rflush 1000, Rstat 999");
+	fail_above = SIZE_MAX;
+}
+
+static void a_stat_may_be_long(void **state)
+{
+	static const uint32_t lengths[] = { 400, 450, 600, 4000, 8192 - 9 - 49, 8192 - 9 - 48,
+		65535 - 47, 65535 };
+
+	(void)state;
+	start_session(NULL);
+	for (int late = 0; late < 2; late++) {
+		fake.late = late ? 1u << TN_STAT : 0;
+		for (size_t i = 0; i < TN_COUNT(lengths); i++) {
+			struct tn_msg r;
+
+			fake.name_len = lengths[i];
+			SAY(t_fid(TN_TSTAT, 1, 0));
+			if (late)
+				answer(0);
+			settle();
+			assert_true(next_msg(&r));
+			assert_int_equal(r.type, i < 5 ? TN_RSTAT : TN_RERROR);
+			if (i < 5)
+				assert_int_equal(r.stat.name.len, lengths[i]);
+		}
+	}
+}
+
+static void script(void)
+{
+	struct tn_stat st = { .valid = TN_ST_NAME, .name = TN_STR("new") };
+
+	ADD(t_version(8192, "9P2000"));
+	ADD(t_attach(1, 0, TN_NOFID));
+	ADD(t_walk(2, 0, 5, "d d"));
+	ADD(t_create(3, 5, "new", 0644, TN_ORDWR));
+	ADD(t_write(4, 5, 0, "hello"));
+	ADD(t_read(5, 5, 0, 8000));
+	ADD(t_wstat(6, 5, st));
+	ADD(t_fid(TN_TSTAT, 7, 5));
+	ADD(t_flush(8, 7));
+	ADD(t_walk(9, 0, 100000, "d"));
+	ADD(t_open(10, 100000, TN_OREAD));
+	ADD(t_read(11, 100000, 0, 2000));
+	ADD(t_walk(12, 0, 100000, ""));
+	ADD(t_fid(TN_TREMOVE, 13, 5));
+	ADD(t_fid(TN_TCLUNK, 14, 100000));
+	ADD(t_flush(15, 14));
+	for (uint32_t i = 0; i < 40; i++)
+		ADD(t_walk(16, 0, 20 + i * 3, ""));
+	push_all(batch.bytes, batch.len);
+	batch.len = 0;
+	for (int i = 0; i < 200; i++) {
+		settle();
+		if (fake.n_held > 0)
+			answer(0);
+	}
+}
+
+/* Whatever fails: every message has one answer, and nothing is left behind. */
+static void each_allocation_may_fail(void **state)
+{
+	(void)state;
+	tn_alloc_hook = alloc_hook;
+	for (uint32_t late = 0; late < 2; late++) {
+		long n;
+
+		fail_at = -1;
+		do {
+			unsigned tags[32] = { 0 };
+			long at = fail_at;
+
+			fail_at = -1;
+			start(NULL);
+			n_allocs = 0;
+			fail_at = at;
+			fake.late = late ? 0xffff : 0;
+			script();
+			n = n_allocs;
+			for (struct tn_msg r; next_msg(&r);)
+				tags[r.tag == TN_NOTAG ? 0 : r.tag]++;
+			for (unsigned tag = 0; tag < 16; tag++)
+				if (tag != 7 && tag != 14) /* which are flushed */
+					assert_int_equal(tags[tag], 1);
+			assert_int_equal(tags[16], 40);
+			fail_at = -1;
+			hang_up();
+			fail_at = at + 1;
+		} while (fail_at < n);
+		print_message("%ld allocations\n", n);
+	}
+	fail_at = -1;
+}
+
+static void the_inline_path_allocates_nothing(void **state)
+{
+	enum { ROUNDS = 10000 };
+
+	(void)state;
+	start_session(NULL);
+	ADD(t_walk(1, 0, 5, "f"));
+	ADD(t_open(2, 5, TN_ORDWR));
+	send_batch();
+	tn_alloc_hook = alloc_hook;
+	for (int i = 0; i < ROUNDS + 10; i++) {
+		if (i == 10)
+			n_allocs = 0; /* buffers have found their size */
+		ADD(t_read(1, 5, 0, 500));
+		ADD(t_write(2, 5, 0, "hello"));
+		ADD(t_fid(TN_TSTAT, 3, 5));
+		ADD(t_walk(4, 0, 6, "d d d"));
+		ADD(t_open(5, 6, TN_OREAD));
+		ADD(t_read(6, 6, 0, 1000));
+		ADD(t_fid(TN_TCLUNK, 7, 6));
+		ADD(t_walk(8, 0, 6, "d x"));
+		ADD(t_fid(TN_TCLUNK, 9, 77));
+		ADD(t_flush(10, 1));
+		send_batch();
+		fake.history[0] = '\0';
+		if (i >= 10)
+			assert_int_equal(n_allocs, 0);
+		if (i == 0)
+			assert_got(
+			    "Rwalk 1, Ropen 2, Rread 1, Rwrite 2, Rstat 3, Rwalk 4, Ropen 5, Rread 6, Rclunk 7, "
+			    "Rwalk 8, Rerror 9 fid unknown or out of range, Rflush 10");
+		peer.n_got = 0;
+	}
+}
+
+/* ---- idle ---- */
+
+static size_t n_bytes;
+
+static bool count_bytes(size_t size)
+{
+	n_bytes += size;
+	return true;
+}
+
+static void an_idle_conn_costs_less_than_4_kib(void **state)
+{
+	(void)state;
+	tn_alloc_hook = count_bytes;
+	n_bytes = 0;
+	start_session(NULL);
+	print_message("%zu bytes\n", n_bytes);
+	assert_true(n_bytes < 4096);
+}
+
+static uint64_t test_now = 1000000000;
+
+static uint64_t now(void)
+{
+	return test_now;
+}
+
+static void what_an_idle_conn_does_not_need_is_given_back(void **state)
+{
+	size_t first;
+
+	(void)state;
+	tn_now_hook = now;
+	start_session(NULL);
+	ADD(t_walk(1, 0, 5, "f"));
+	ADD(t_open(2, 5, TN_ORDWR));
+	send_batch();
+	tn_alloc_hook = count_bytes;
+	n_bytes = 0;
+	SAY(t_read(1, 5, 0, 8000));
+	first = n_bytes;
+	assert_true(first >= 8000);
+	SAY(t_read(1, 5, 0, 8000));
+	assert_int_equal(n_bytes, first); /* it is there still */
+	for (int i = 0; i < 5; i++) {
+		test_now += 1000000000;
+		tn_loop_run(&loop);
+	}
+	assert_int_equal(tn_loop_next_ns(&loop), UINT64_MAX); /* nothing ticks any more */
+	n_bytes = 0;
+	SAY(t_read(1, 5, 0, 8000));
+	assert_true(n_bytes >= 8000);
+	peer.n_got = 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BARE(the_fids_are_counted),
+		BARE(requests_beyond_the_limit_wait_unread_but_flushes_do_not),
+		BARE(input_is_not_taken_when_the_buffer_of_a_full_conn_is_full),
+		BARE(a_peer_that_does_not_read_is_not_read),
+		BARE(kept_requests_have_a_limit_of_memory),
+		BARE(a_frame_without_memory_is_answered_by_an_error),
+		BARE(answers_without_memory_wait),
+		BARE(a_stat_may_be_long),
+		BARE(each_allocation_may_fail),
+		BARE(the_inline_path_allocates_nothing),
+		BARE(an_idle_conn_costs_less_than_4_kib),
+		BARE(what_an_idle_conn_does_not_need_is_given_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
