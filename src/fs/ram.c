@@ -257,7 +257,7 @@ static enum tn_status ram_read(struct tn_req *r)
 	if (ram_is_dir(n))
 		return tn_fail(r, TN_EISDIR);
 	r->u.io.count = ram_data_read(&n->u.data, r->u.io.offset, r->u.io.data, r->u.io.count);
-	n->atime_ns = tn_time_ns();
+	ram_was_read(n);
 	return TN_DONE;
 }
 

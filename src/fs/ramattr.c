@@ -57,6 +57,12 @@ void ram_changed(struct ram_node *n, struct tn_user *who)
 	set_muid(n, who);
 }
 
+void ram_was_read(struct ram_node *n)
+{
+	if (n->atime_ns <= n->mtime_ns)
+		n->atime_ns = tn_time_ns();
+}
+
 /* ---- stat ---- */
 
 static struct tn_str user_name(const struct tn_user *u)
@@ -131,7 +137,7 @@ enum tn_status ram_readdir(struct tn_req *r)
 		if (!r->owner->entry(r, &st, at))
 			break;
 	}
-	dir->atime_ns = tn_time_ns();
+	ram_was_read(dir);
 	return TN_DONE;
 }
 

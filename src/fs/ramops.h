@@ -61,6 +61,9 @@ bool ram_may(const struct ram *ram, const struct ram_node *n, const struct tn_us
 /* The content of n, or of directory n, has changed: version, times, who did it. */
 void ram_changed(struct ram_node *n, struct tn_user *who);
 
+/* n was read. As Linux's relatime: only the first time after a change, so that reads ask for no time. */
+void ram_was_read(struct ram_node *n);
+
 enum tn_status ram_stat(struct tn_req *r);
 enum tn_status ram_wstat(struct tn_req *r);
 enum tn_status ram_readdir(struct tn_req *r);

@@ -729,6 +729,22 @@ static void versions_move_with_each_change_and_with_nothing_else(void **state)
 	tn_chan_put(f);
 }
 
+static void the_first_read_after_a_change_moves_the_atime(void **state)
+{
+	struct tn_stat st = { .valid = TN_ST_ATIME | TN_ST_MTIME, .atime_ns = 3, .mtime_ns = 2 };
+	struct tn_chan *f = create_at(root, "f", TN_ORDWR, 0644);
+
+	(void)state;
+	assert_int_equal(wstat_chan(f, &st), TN_OK);
+	read_at(f, 0, 1);
+	assert_int_equal(stat_chan(f)->atime_ns, 3);
+	st.atime_ns = 2;
+	assert_int_equal(wstat_chan(f, &st), TN_OK);
+	read_at(f, 0, 1);
+	assert_true(stat_chan(f)->atime_ns > 3);
+	turn(f);
+}
+
 /* ---- wstat ---- */
 
 static void one_wstat_changes_all_or_nothing(void **state)
@@ -935,6 +951,118 @@ static void a_symbolic_link_is_read_and_not_opened(void **state)
 	tn_chan_put(l);
 }
 
+/* ---- random names ---- */
+
+enum { MODEL_DIRS = 6, MODEL_NAMES = 8 }; /* directories d0.. below the root, names n0.. in each */
+
+/* What the name in the directory is: 0 nothing, else a number that the file has as its content. */
+static int model[MODEL_DIRS][MODEL_NAMES];
+static struct tn_chan *model_dirs[MODEL_DIRS];
+
+static unsigned below(uint32_t *seed, unsigned n)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return (*seed >> 8) % n;
+}
+
+static const char *model_name(unsigned i)
+{
+	static char names[2][4];
+	static int which;
+
+	which = !which;
+	snprintf(names[which], sizeof(names[which]), "n%u", i);
+	return names[which];
+}
+
+static void change_one(uint32_t *seed, int number)
+{
+	unsigned d = below(seed, MODEL_DIRS), n = below(seed, MODEL_NAMES);
+	unsigned e = below(seed, MODEL_DIRS), m = below(seed, MODEL_NAMES);
+	unsigned how = below(seed, 3);
+	int *from = &model[d][n], *to = &model[e][m], was = *from;
+	enum tn_err err;
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", number);
+	switch (below(seed, 4)) {
+	case 0:
+		err = create_fails(model_dirs[d], model_name(n), TN_OREAD, 0666);
+		assert_int_equal(err, was ? TN_EEXIST : TN_OK);
+		if (was)
+			break;
+		*from = number;
+		turn(NULL);
+		assert_int_equal(remove_at(model_dirs[d], model_name(n)), TN_OK);
+		put_file(model_dirs[d], model_name(n), text, 0666);
+		break;
+	case 1:
+		if (was) {
+			assert_int_equal(remove_at(model_dirs[d], model_name(n)), TN_OK);
+			*from = 0;
+		}
+		break;
+	default:
+		err = rename_at(model_dirs[d], model_name(n), model_dirs[e], model_name(m), how);
+		if (!was || (how == 2 && !*to)) {
+			assert_int_equal(err, TN_ENOENT);
+		} else if (how == 1 && *to) {
+			assert_int_equal(err, TN_EEXIST);
+		} else {
+			assert_int_equal(err, TN_OK);
+			if (from == to)
+				break;
+			*from = how == 2 ? *to : 0;
+			*to = was;
+		}
+	}
+}
+
+static void check_model(void)
+{
+	uint32_t files = MODEL_DIRS;
+
+	for (unsigned d = 0; d < MODEL_DIRS; d++) {
+		unsigned there = 0, listed = 0;
+
+		for (unsigned n = 0; n < MODEL_NAMES; n++) {
+			assert_int_equal(is_there(model_dirs[d], model_name(n)), model[d][n] != 0);
+			if (model[d][n] != 0) {
+				assert_int_equal(atoi(cat(model_dirs[d], model_name(n))),
+				    model[d][n]);
+				there++;
+			}
+		}
+		for (const char *s = list(model_dirs[d], ""); *s;
+		     s += strcspn(s, " "), s += *s == ' ')
+			listed++;
+		assert_int_equal(listed, there);
+		files += there;
+	}
+	assert_int_equal(use().files, files);
+}
+
+static void random_names_agree_with_a_model(void **state)
+{
+	uint32_t seed = 4;
+	char name[4];
+
+	(void)state;
+	memset(model, 0, sizeof(model));
+	for (unsigned d = 0; d < MODEL_DIRS; d++) {
+		snprintf(name, sizeof(name), "d%u", d);
+		make_dir(root, name, 0777);
+		model_dirs[d] = at(root, name);
+	}
+	for (int i = 1; i < 20000; i++) {
+		change_one(&seed, i);
+		if (i % 50 == 0)
+			check_model();
+	}
+	for (unsigned d = 0; d < MODEL_DIRS; d++)
+		turn(model_dirs[d]);
+}
+
 static void data_and_holes_are_found(void **state)
 {
 	struct tn_chan *f = create_at(root, "f", TN_ORDWR, 0644);
@@ -1130,6 +1258,7 @@ int main(void)
 		TEST(an_append_only_file_is_written_at_its_end_and_never_cut),
 		TEST(an_exclusive_file_has_one_opener),
 		TEST(versions_move_with_each_change_and_with_nothing_else),
+		TEST(the_first_read_after_a_change_moves_the_atime),
 		TEST(one_wstat_changes_all_or_nothing),
 		TEST(only_the_owner_changes_mode_and_times),
 		TEST(a_group_can_be_changed_to_oneself_only),
@@ -1139,6 +1268,7 @@ int main(void)
 		TEST(an_exchange_takes_contents_along),
 		TEST(a_link_is_another_name_of_the_file),
 		TEST(a_symbolic_link_is_read_and_not_opened),
+		TEST(random_names_agree_with_a_model),
 		TEST(data_and_holes_are_found),
 		TEST(bytes_are_limited),
 		TEST(files_are_limited),
