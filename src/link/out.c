@@ -1,6 +1,6 @@
 /*
- * Chains of answers. Invariant: every piece before the last holds something to send; the last is empty only when it is
- * alone.
+ * Chains of answers. Invariant: every piece before the last holds something to send; the last may be empty: room that
+ * nobody has filled.
  */
 #include "link/out.h"
 
@@ -79,7 +79,7 @@ static void drop(struct tn_out *out, struct tn_piece *p)
 
 static void link_last(struct tn_out *out, struct tn_piece *p)
 {
-	struct tn_piece *old = out->last;
+	struct tn_piece *old = out->last, **at;
 
 	p->next = NULL;
 	out->last = p;
@@ -87,7 +87,9 @@ static void link_last(struct tn_out *out, struct tn_piece *p)
 		old->next = p;
 		return;
 	}
-	out->first = p; /* an empty last one was alone */
+	for (at = &out->first; *at != old; at = &(*at)->next)
+		continue;
+	*at = p; /* in the place of the empty one */
 	drop(out, old);
 }
 
