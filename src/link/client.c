@@ -538,6 +538,10 @@ static void expire(struct tn_op *op, uint64_t now)
 		tn_op_fail(op, TN_EINTR);
 		return;
 	}
+	if (op->crowded) {
+		tn_op_fail(op, TN_ELIMIT_REQS);
+		return;
+	}
 	op->client->stats.timeouts++;
 	if (op->r->deadline_ns == 0 || op->r->deadline_ns > now) {
 		tn_op_fail_lost(op, NULL);

@@ -21,9 +21,10 @@
 #include "link/mnt.h"
 
 enum {
-	TN_RPCS_MAX = 1000,    /* tags: below what peers of our own kind read at once */
-	TN_OP_RPCS_MAX = 900,  /* of them for requests; the rest is for flushes and clunks */
-	TN_PARTS_MAX = 16,      /* parts of a large read or write that are outstanding at once */
+	TN_RPCS_MAX = 1000,   /* tags: below what peers of our own kind read at once */
+	TN_OP_RPCS_MAX = 960, /* of them for requests; the rest is for flushes and clunks */
+	TN_STARTS_MAX = 900,  /* with so many in use no further request is begun: it waits */
+	TN_PARTS_MAX = 16,    /* parts of a large read or write that are outstanding at once */
 	TN_MSIZE_MIN = 256
 };
 
@@ -146,6 +147,7 @@ struct tn_op {
 	bool holds_root, holds_fid;     /* it made fid->root, fid busy: others wait for it */
 	bool flushed;
 	bool started;                   /* the request's own messages have begun */
+	bool crowded;                   /* it waits for a tag */
 	uint8_t n_parts;
 	uint16_t n_done, n_good;        /* walk: names walked; names that may be walked */
 	uint32_t got[TN_PARTS_MAX];     /* io: bytes of each part; UINT32_MAX: none */
@@ -207,6 +209,7 @@ struct tn_client {
 	struct tn_op *ops, *free_ops;
 	uint32_t n_free_ops;
 	struct tn_opq waiting;  /* for the connection */
+	struct tn_opq crowd;    /* for a tag */
 	struct tn_opq runnable; /* that may go on */
 	struct tn_opq doomed;   /* that are being failed */
 

@@ -148,6 +148,10 @@ static void free_tag(struct tn_client *client, struct tn_rpc *rpc)
 	rpc->next = client->free_rpcs;
 	client->free_rpcs = rpc;
 	client->rpcs_used--;
+	if (client->crowd.first && client->rpcs_used < TN_STARTS_MAX) {
+		tn_op_wait(client->crowd.first, &client->runnable);
+		tn_loop_defer(client->loop, &client->task);
+	}
 }
 
 static void release(struct tn_client *client, struct tn_rpc *rpc)
@@ -556,6 +560,11 @@ void tn_op_go(struct tn_op *op)
 	}
 	if (f && !tn_mfid_live(client, f)) {
 		tn_mfid_recover(op);
+		return;
+	}
+	op->crowded = client->rpcs_used >= TN_STARTS_MAX;
+	if (op->crowded) {
+		tn_op_wait(op, &client->crowd);
 		return;
 	}
 	op->started = true;
