@@ -171,6 +171,23 @@ static void post_free(struct tn_post *p)
 static const struct tn_post_ops post_ops = { post_instance, post_lives, post_text, post_free };
 
 /* Nothing is dialled before somebody attaches. */
+/*
+ * A line in #srv makes this node dial. Whoever can write there may be a peer of an export: he gets no command run
+ * (exec!) and none of this program's descriptors (fd!).
+ */
+static bool may_post(const char *dial)
+{
+	struct tn_dial d;
+	char words[TN_WORDS_SIZE];
+	bool is_net;
+
+	if (tn_dial_parse(&d, dial, words) != TN_OK)
+		return true; /* the dialer says what is wrong with it */
+	is_net = d.net == TN_NET_TCP || d.net == TN_NET_UNIX;
+	tn_dial_fini(&d);
+	return is_net;
+}
+
 static enum tn_err make_post(void *arg, struct tn_user *who, struct tn_str dial,
     struct tn_post **out)
 {
@@ -187,6 +204,10 @@ static enum tn_err make_post(void *arg, struct tn_user *who, struct tn_str dial,
 	memcpy(d->dial, dial.s, dial.len);
 	d->len = dial.len;
 	o.label = d->dial;
+	if (!may_post(d->dial)) {
+		tn_free(d);
+		return TN_EPERM;
+	}
 	dialer = tn_dialer_new(n->h, d->dial, 0, &err, words);
 	d->client = dialer ? tn_client_new(n->base.loop, dialer, &o) : NULL;
 	if (!d->client) {

@@ -1,0 +1,120 @@
+/*
+ * Lines for the server of a running name space; launch/control.h.
+ */
+#include "cmd/live.h"
+
+#include "cmd/say.h"
+#include "core/nsfile.h"
+#include "host/posix/dial.h"
+#include "launch/control.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ANSWER_MS 60000 /* a mount may dial, resolve and wait for its bound */
+
+void cmd_line_start(struct cmd_line *line, const char *verb)
+{
+	line->text = strdup(verb);
+	line->no_memory = line->text == NULL;
+}
+
+void cmd_line_word(struct cmd_line *line, const char *word)
+{
+	size_t need = tn_quote(word, NULL, 0), had = line->text ? strlen(line->text) : 0;
+	char *longer = line->text ? realloc(line->text, had + need + 2) : NULL;
+
+	if (!longer) {
+		line->no_memory = true;
+		return;
+	}
+	line->text = longer;
+	longer[had] = ' ';
+	tn_quote(word, longer + had + 1, need + 1);
+}
+
+void cmd_line_name(struct cmd_line *line, const char *name)
+{
+	char cwd[PATH_MAX], *whole = NULL;
+
+	if (name[0] == '/' || name[0] == '#' || name[0] == '\0' || tn_is_dial(name)) {
+		cmd_line_word(line, name);
+		return;
+	}
+	if (!getcwd(cwd, sizeof(cwd)) ||
+	    asprintf(&whole, "%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd, name) < 0) {
+		line->no_memory = true;
+		return;
+	}
+	cmd_line_word(line, whole);
+	free(whole);
+}
+
+/* -p PID: 0 when it was not given; -1: no number, told. */
+static pid_t pid_of(const struct cmd_args *a, int *status)
+{
+	const char *text = cmd_value(a, OPT_PID);
+	char *end;
+	long pid;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	pid = strtol(text, &end, 10);
+	if (*end == '\0' && end != text && errno == 0 && pid > 0 && pid <= INT_MAX)
+		return (pid_t)pid;
+	*status = cmd_usage_error(a->command, text, "no process number");
+	return -1;
+}
+
+bool cmd_is_inside(const struct cmd_args *a)
+{
+	char *answer = NULL;
+	int status;
+
+	if (cmd_has(a, OPT_PID))
+		return true;
+	status = tn_control_call(0, "version", 2000, &answer);
+	free(answer);
+	return status >= 0;
+}
+
+int cmd_line_ask(struct cmd_line *line, const struct cmd_args *a, const char *what, char **answer)
+{
+	int status = CMD_FAILED;
+	pid_t pid = pid_of(a, &status);
+
+	*answer = NULL;
+	if (pid < 0) {
+		free(line->text);
+		return status;
+	}
+	if (line->no_memory) {
+		free(line->text);
+		cmd_say(a->command->name, what, "no memory");
+		return CMD_FAILED;
+	}
+	status = tn_control_call(pid, line->text, ANSWER_MS, answer);
+	free(line->text);
+	if (status == 0)
+		return CMD_OK;
+	cmd_say(a->command->name, status < 0 ? cmd_value(a, OPT_PID) : what,
+	    *answer ? *answer : "no memory");
+	free(*answer);
+	*answer = NULL;
+	return CMD_FAILED;
+}
+
+int cmd_line_send(struct cmd_line *line, const struct cmd_args *a, const char *what)
+{
+	char *answer;
+	int status = cmd_line_ask(line, a, what, &answer);
+
+	if (answer)
+		fputs(answer, stdout);
+	free(answer);
+	return status;
+}

@@ -1,0 +1,31 @@
+/*
+ * Lines for the server of a running name space: put together word by word, sent, the answer told.
+ */
+#ifndef TN_CMD_LIVE_H
+#define TN_CMD_LIVE_H
+
+#include "cmd/option.h"
+
+#include <sys/types.h>
+
+struct cmd_line {
+	char *text;
+	bool no_memory;
+};
+
+void cmd_line_start(struct cmd_line *line, const char *verb);
+void cmd_line_word(struct cmd_line *line, const char *word); /* quoted as rc does */
+
+/* The same for a name: made absolute from the current directory, unless it is a `#` name or a dial string. */
+void cmd_line_name(struct cmd_line *line, const char *name);
+
+/* Sends it to the name space that `a` is about, prints the answer's text. `what`: for the message. The exit status. */
+int cmd_line_send(struct cmd_line *line, const struct cmd_args *a, const char *what);
+
+/* The same, and the answer comes back in *answer (for free()) instead of being printed. */
+int cmd_line_ask(struct cmd_line *line, const struct cmd_args *a, const char *what, char **answer);
+
+/* Whether there is a name space of tenon run to alter: -p was given, or this is inside of one. */
+bool cmd_is_inside(const struct cmd_args *a);
+
+#endif
