@@ -2,7 +2,7 @@
  * The system calls of #host. Nothing here knows requests, Chans or places: what an act needs is in it, what it found is
  * left in it. Any thread. What must be done as a whole is checked first and then done in an order that can be undone.
  */
-#include "hostfs_in.h"
+#include "host/posix/hostfs_in.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,9 @@
  * (here or to a worker and back), and attach, walk, stat, open, create, clunk; hostio.c has data, hostset.c changes.
  */
 #include "core/chan.h"
-#include "hostfs_in.h"
+#include "host/posix/hostfs.h"
+
+#include "host/posix/hostfs_in.h"
 
 #include <errno.h>
 #include <fcntl.h>

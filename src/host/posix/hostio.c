@@ -3,7 +3,7 @@
  * worker into memory of its own, so that a read that hangs can be flushed. Writes to local files go to the page cache.
  */
 #include "core/chan.h"
-#include "hostfs_in.h"
+#include "host/posix/hostfs_in.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * (bits that are not Unix's, the root, owners by name) is refused here, before anything is done.
  */
 #include "core/chan.h"
-#include "hostfs_in.h"
+#include "host/posix/hostfs_in.h"
 
 #include <stdio.h>
 #include <stdlib.h>

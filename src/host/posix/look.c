@@ -1,7 +1,7 @@
 /*
  * Finding a file and finding out about it: openat2, statx, handles, the kinds of file systems. Any thread.
  */
-#include "hostfs_in.h"
+#include "host/posix/hostfs_in.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /*
  * Names of users and groups, looked up once each. A number that has no name is shown as a number.
  */
-#include "hostfs_in.h"
+#include "host/posix/hostfs_in.h"
 
 #include <grp.h>
 #include <pwd.h>

@@ -3,7 +3,7 @@
  * file itself whatever becomes of its name. Descriptors are few: those of local files that nobody uses just now are
  * dropped, oldest first, and walked again when needed; another file under the name is then stale, never taken for it.
  */
-#include "hostfs_in.h"
+#include "host/posix/hostfs_in.h"
 
 #include <errno.h>
 #include <string.h>
