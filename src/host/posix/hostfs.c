@@ -1025,6 +1025,27 @@ static const struct tn_ops host_ops = {
 	.free = host_free,
 };
 
+int tn_hostfs_path_fd(const struct tn_chan *c)
+{
+	struct hf_file *f;
+	enum tn_err err;
+	int fd;
+
+	if (c->server->ops != &host_ops || !(c->flags & TN_CF_USED)) {
+		errno = EINVAL;
+		return -1;
+	}
+	f = hf_file_of(c);
+	err = hf_place_pin(f->hf, f->place);
+	if (err) {
+		errno = (int)tn_err_linux(err);
+		return -1;
+	}
+	fd = fcntl(f->place->fd, F_DUPFD_CLOEXEC, 0);
+	hf_place_unpin(f->hf, f->place);
+	return fd;
+}
+
 static enum tn_err open_root(struct hf *hf, const char *path)
 {
 	struct hf_found found = { .fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) };

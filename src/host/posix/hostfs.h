@@ -25,6 +25,12 @@ struct tn_hostfs_options {
 struct tn_server *tn_hostfs_new(struct tn_loop *loop, const char *root_path,
     const struct tn_hostfs_options *options, enum tn_err *err);
 
+/*
+ * A descriptor (O_PATH, close-on-exec, the caller's) of the file that c leads to: for who mounts it by the kernel. -1: c
+ * is no file of #host, or errno.
+ */
+int tn_hostfs_path_fd(const struct tn_chan *c);
+
 struct tn_hostfs_stats {
 	uint32_t held, open, places,
 	    inodes; /* descriptors held, files open, names and files known */
