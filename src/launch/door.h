@@ -17,6 +17,13 @@ struct launch_op;
 /* What goes on when a step has succeeded. */
 typedef void (*launch_step)(struct launch_op *op);
 
+/* A name of the root that only the launcher knows. */
+struct launch_hidden {
+	struct launch_hidden *next;
+	struct tn_chan *chan; /* counted */
+	char name[];
+};
+
 struct launch_fuse {
 	struct tn_host_loop *hl;
 	struct fuse_session *se;
@@ -27,6 +34,7 @@ struct launch_fuse {
 	struct fuse_buf buf;   /* the request that is being read */
 	uv_poll_t *poll;
 	struct launch_fuse_stats stats;
+	struct launch_hidden *hidden;
 	uint32_t telling; /* entries that the kernel is being told to forget */
 	bool freeing, has_ended;
 };

@@ -210,15 +210,17 @@ static int bind_root_entry(const struct new_root *r, const char *name)
 	return 0;
 }
 
-/* Does what S says until it says GO. */
-static void obey_server(const struct tn_command *c, const struct new_root *r)
+/* Does what S says until it says GO; then `go` has its text. */
+static void obey_server(const struct tn_command *c, const struct new_root *r, char go[TN_TALK_TEXT])
 {
 	struct tn_talk m;
 	int error = 0;
 
 	while (!error && tn_talk_receive(c->server, &m, NULL, NULL) > 0) {
-		if (m.kind == TN_TALK_GO)
+		if (m.kind == TN_TALK_GO) {
+			memcpy(go, m.text, TN_TALK_TEXT);
 			return;
+		}
 		if (m.kind == TN_TALK_FAILED) {
 			tn_talk_send(c->report, &m, NULL, 0);
 			_exit((int)m.status);
@@ -243,7 +245,7 @@ static void tell_mounted(const struct tn_command *c, const char *dir)
 }
 
 /* Steps 6 to 10: M1, from the first mount to what S adds at the end. */
-static void build_root(const struct tn_command *c)
+static void build_root(const struct tn_command *c, char dot[TN_TALK_TEXT])
 {
 	struct tn_talk shared = tn_talk_of(TN_TALK_SHARED);
 	struct new_root r;
@@ -256,7 +258,7 @@ static void build_root(const struct tn_command *c)
 		tn_talk_die(c->report, TN_STEP_MOUNT_FUSE, error);
 	close(c->fuse);
 	tell_mounted(c, r.dir);
-	obey_server(c, &r);
+	obey_server(c, &r, dot);
 	close(r.tree);
 	error = tn_enter_pivot(r.dir);
 	if (error)
@@ -264,11 +266,13 @@ static void build_root(const struct tn_command *c)
 	/* So that a mount below one name of a directory is seen below its other names (bound inside M1). */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0)
 		tn_talk_die(c->report, TN_STEP_SHARED, errno);
-	if (c->pids && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+	/* A clean name space may have no /proc. */
+	if (c->pids && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 &&
+	    errno != ENOENT)
 		tn_talk_die(c->report, TN_STEP_MOUNT_PROC, errno);
 	if (!tn_talk_send(c->server, &shared, NULL, 0))
 		tn_talk_die(c->report, TN_STEP_SERVER, errno);
-	obey_server(c, NULL);
+	obey_server(c, NULL, dot);
 	error = c->read_only ? tn_enter_read_only("/") : 0;
 	if (error)
 		tn_talk_die(c->report, TN_STEP_READ_ONLY, error);
@@ -308,7 +312,7 @@ void tn_enter_exec(const struct tn_command *c)
 
 void tn_enter_command(const struct tn_command *c)
 {
-	char *cwd = getcwd(NULL, 0);
+	char *cwd = getcwd(NULL, 0), dot[TN_TALK_TEXT];
 
 	if (c->user_ns >= 0 && setns(c->user_ns, CLONE_NEWUSER) < 0)
 		tn_talk_die(c->report, TN_STEP_SETNS, errno);
@@ -318,7 +322,11 @@ void tn_enter_command(const struct tn_command *c)
 		tn_talk_die(c->report, TN_STEP_MNTNS, errno);
 	if (c->pids)
 		tn_pids_become_first(c); /* from here on this is pid 1 of a pid name space */
-	build_root(c);
+	build_root(c, dot);
+	if (dot[0]) {
+		free(cwd);
+		cwd = strdup(dot);
+	}
 	/* By name, for what is at the name is another directory now; "/" where it is not to be reached. */
 	if ((!cwd || cwd[0] != '/' || chdir(cwd) < 0) && chdir("/") < 0)
 		tn_talk_die(c->report, TN_STEP_PIVOT, errno);

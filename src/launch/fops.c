@@ -95,10 +95,67 @@ static void look_up_name(struct launch_op *op)
 	launch_resolve(op, op->chan, op->text, TN_FOR_ACCESS, 0, 0, name_found);
 }
 
+static void hidden_found(struct launch_op *op)
+{
+	struct tn_chan *shown = op->name.chan;
+
+	op->name.chan = NULL;
+	op->chan2 = tn_chan_is_dir(shown) ? op->chan : tn_chan_get(shown);
+	if (op->chan2 == op->chan)
+		op->chan = NULL;
+	launch_chan_take(op, shown);
+	launch_stat(op, looked_up);
+}
+
+/* A name that only the launcher knows. false: it is none. */
+static bool look_up_hidden(struct launch_op *op)
+{
+	const struct launch_hidden *hidden = op->f->hidden;
+
+	if (op->node != op->f->nodes.root ||
+	    strncmp(op->text, LAUNCH_HIDDEN, strlen(LAUNCH_HIDDEN)) != 0)
+		return false;
+	while (hidden && strcmp(hidden->name, op->text) != 0)
+		hidden = hidden->next;
+	if (!hidden)
+		return false;
+	launch_chan_take(op, tn_chan_get(hidden->chan));
+	launch_resolve(op, op->chan, "", TN_FOR_ACCESS, 0, 0, hidden_found);
+	return true;
+}
+
+/*
+ * A name on the way to a kernel mount keeps its node, though its server has lost it: another answer would take the mount
+ * away. What a program sees there is what covers it.
+ */
+static void pinned_anyway(struct launch_op *op)
+{
+	enum tn_err why = launch_err_of(op);
+	struct launch_node *node = why == TN_EINTR ? NULL
+						   : launch_node_pinned(&op->f->nodes, op->node,
+							 (struct tn_str){ op->text,
+							     (uint32_t)strlen(op->text) });
+
+	if (!node) {
+		launch_op_fail(op, why);
+		return;
+	}
+	memset(&op->attr, 0, sizeof(op->attr));
+	op->attr.st_mode = node->is_dir ? S_IFDIR | 0755 : S_IFREG | 0644;
+	op->attr.st_ino = launch_ino_number(node->instance, node->qid_path);
+	op->attr.st_nlink = 1;
+	op->attr.st_uid = op->f->o.uid;
+	op->attr.st_gid = op->f->o.gid;
+	op->attr_direct = node->direct;
+	answer_entry(op, node);
+}
+
 /* The name in op->text, in the directory op->node, and the answer. */
 static void look_up(struct launch_op *op)
 {
-	launch_node_chan(op, op->node, look_up_name);
+	op->failed = pinned_anyway;
+	if (!look_up_hidden(op))
+		launch_node_chan(op, op->node, look_up_name);
 }
 
 static struct launch_op *op_with_name(fuse_req_t req, fuse_ino_t ino, const char *name)

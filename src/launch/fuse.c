@@ -113,6 +113,42 @@ int launch_fuse_pin(struct launch_fuse *f, const char *path)
 	return launch_pin(&f->nodes, path) ? 0 : -ENOMEM;
 }
 
+/* ---- hidden names ---- */
+
+int launch_fuse_show(struct launch_fuse *f, const char *name, struct tn_chan *c)
+{
+	struct launch_hidden *hidden = calloc(1, sizeof(*hidden) + strlen(name) + 1);
+
+	if (!hidden)
+		return -ENOMEM;
+	strcpy(hidden->name, name);
+	hidden->chan = tn_chan_get(c);
+	hidden->next = f->hidden;
+	f->hidden = hidden;
+	return 0;
+}
+
+static void hidden_free(struct launch_hidden **at)
+{
+	struct launch_hidden *hidden = *at;
+
+	*at = hidden->next;
+	tn_chan_put(hidden->chan);
+	free(hidden);
+}
+
+void launch_fuse_hide(struct launch_fuse *f, const char *name)
+{
+	for (struct launch_hidden **at = &f->hidden; *at; at = &(*at)->next) {
+		if (strcmp((*at)->name, name) == 0) {
+			hidden_free(at);
+			return;
+		}
+	}
+}
+
+/* ---- telling the kernel ---- */
+
 struct forgetting {
 	uv_work_t work;
 	struct launch_fuse *f;
@@ -209,6 +245,8 @@ void launch_fuse_free(struct launch_fuse *f)
 	while (f->ops || f->telling)
 		tn_host_loop_turn(tn_host_loop_core(f->hl));
 	close_handles(f);
+	while (f->hidden)
+		hidden_free(&f->hidden);
 	launch_nodes_fini(&f->nodes);
 	fuse_session_unmount(f->se);
 	fuse_session_destroy(f->se);

@@ -38,6 +38,15 @@ int launch_fuse_start(struct launch_fuse *f);
 int launch_fuse_pin(struct launch_fuse *f, const char *path);
 void launch_fuse_unpin(struct launch_fuse *f, const char *path);
 
+/*
+ * A name of the root that no listing has and that shows `c` (counted; as TN_FOR_TARGET gave it: what is mounted there is
+ * seen): what the launcher binds onto places in directories of the host, which the kernel serves. It begins with
+ * LAUNCH_HIDDEN and stays until launch_fuse_hide. 0, or -ENOMEM.
+ */
+#define LAUNCH_HIDDEN ".tenon-"
+int launch_fuse_show(struct launch_fuse *f, const char *name, struct tn_chan *c);
+void launch_fuse_hide(struct launch_fuse *f, const char *name);
+
 /* What it has done: one table for #ns/stats. */
 struct launch_fuse_stats {
 	uint64_t requests, errors, interrupted, walked_again;

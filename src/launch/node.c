@@ -385,13 +385,18 @@ static bool enter_place(struct launch_nodes *t, struct launch_node *node,
 	return true;
 }
 
+static bool is_pinned(const struct launch_node *node)
+{
+	return node->pin && node->pin->count > 0;
+}
+
 /* The node of what is at the place now, with one more lookup; its Chan may be absent. */
 static struct launch_node *settle(struct launch_nodes *t, struct launch_node *parent,
     struct tn_str name, const struct tn_chan *c)
 {
 	struct launch_node *node = at_place(t, parent, name), *file;
 
-	if (node && shows(node, c)) {
+	if (node && (shows(node, c) || (is_pinned(node) && node->is_dir == tn_chan_is_dir(c)))) {
 		count_lookup(node);
 		return node;
 	}
@@ -416,11 +421,22 @@ struct launch_node *launch_node_found(struct launch_nodes *t, struct launch_node
 {
 	struct launch_node *node = settle(t, parent, name, c);
 
-	if (!node)
-		tn_chan_put(c);
+	if (!node || !shows(node, c))
+		tn_chan_put(c); /* a pinned node shows what it showed */
 	else
 		launch_node_set_chan(t, node,
 		    c); /* the newest has the newest way back in its path */
+	return node;
+}
+
+struct launch_node *launch_node_pinned(struct launch_nodes *t, struct launch_node *parent,
+    struct tn_str name)
+{
+	struct launch_node *node = at_place(t, parent, name);
+
+	if (!node || !is_pinned(node))
+		return NULL;
+	count_lookup(node);
 	return node;
 }
 

@@ -59,6 +59,10 @@ void launch_nodes_fini(struct launch_nodes *t);
 struct launch_node *launch_node_found(struct launch_nodes *t, struct launch_node *parent,
     struct tn_str name, struct tn_chan *c);
 
+/* The node of a name on the way to a kernel mount, which the kernel has asked for before: one more lookup; or NULL. */
+struct launch_node *launch_node_pinned(struct launch_nodes *t, struct launch_node *parent,
+    struct tn_str name);
+
 /* The same for a file that was just created and whose Chan is open, so that it is not the node's. c is borrowed. */
 struct launch_node *launch_node_created(struct launch_nodes *t, struct launch_node *parent,
     struct tn_str name, const struct tn_chan *c);

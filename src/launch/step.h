@@ -57,7 +57,7 @@ enum tn_talk_kind {
 	TN_TALK_MOUNTED, /* CMD to S: the FUSE file system is there; number: M1's inode; device. S answers ROOT.. GO */
 	TN_TALK_ROOT,    /* S to CMD: bind the host's /TEXT onto the same name of the new root */
 	TN_TALK_SHARED,  /* CMD to S: pivoted, ready for further mounts. S answers GO or FAILED */
-	TN_TALK_GO,      /* S to CMD */
+	TN_TALK_GO,      /* S to CMD; behind SHARED text may name the directory to begin in */
 	TN_TALK_BYE,     /* front to S: an ordinary end; what still runs goes on */
 	TN_TALK_INSIDE,  /* CMD to front: the same, to sweep by */
 	TN_TALK_PIDS,    /* pid 1 to front: CMD's wait status in `error` */

@@ -1,0 +1,45 @@
+/*
+ * Changes of the kernel's mounts in a program's name space while it runs: by a child of S with one thread, which takes
+ * trees of the host in M0, enters M1 and puts them there. S goes on serving meanwhile: the child's own names may need
+ * its answers. launcher.md section 4.
+ */
+#ifndef TN_LAUNCH_LIVE_H
+#define TN_LAUNCH_LIVE_H
+
+#include "host/posix/loop.h"
+#include "launch/step.h"
+
+enum tn_live_what {
+	TN_LIVE_HOST,   /* a file or directory of the host */
+	TN_LIVE_FUSE,   /* a hidden name of our FUSE file system; nothing if `to` is in that already */
+	TN_LIVE_UNMOUNT /* what is uppermost at `to` */
+};
+
+struct tn_live_op {
+	enum tn_live_what what;
+	int fd;           /* HOST: O_PATH of it, in M0; borrowed */
+	const char *from; /* FUSE: the hidden name. HOST: a name inside that may lead to the same file, or NULL: a clone made
+	                   * inside is a peer of it, so that what is mounted below later is seen at both */
+	const char *to;   /* absolute, inside; symbolic links are followed */
+	bool is_done;     /* answer: a mount was made or taken away */
+	bool was_fuse;    /* answer: `to` was in our FUSE file system before */
+};
+
+#define TN_LIVE_OPS_MAX 256
+
+/* Where: the name space M1 and what is known of it. */
+struct tn_live_place {
+	uint64_t mntns;  /* M1's inode */
+	pid_t pids[2];   /* processes that are probably in it; 0: none. If they are not, one is looked for */
+	dev_t device;    /* of our FUSE file system */
+	bool read_only;  /* what is put there cannot be written to */
+};
+
+/*
+ * Does ops in order until one fails. Turns the loop until the child has ended. 0, or an errno with *step and *failed (which
+ * one; n: none of them, but the whole). ESRCH: nobody is in the name space any more.
+ */
+int tn_live_run(struct tn_host_loop *hl, const struct tn_live_place *place, struct tn_live_op *ops, size_t n,
+    enum tn_step *step, size_t *failed);
+
+#endif

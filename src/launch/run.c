@@ -1,0 +1,359 @@
+/*
+ * S in order: the model (a process's part whose `/` is the host's root and #root, or #root alone), the composition, the
+ * door; then the front is told, and CMD does what S says: binds of the host's top level entries, pivot, and S's own
+ * child the rest. All that may wait is done by the outermost loop here; callbacks only make notes.
+ */
+#include "launch/run.h"
+
+#include "fs/root.h"
+#include "host/posix/node.h"
+#include "launch/change.h"
+#include "launch/front.h"
+#include "launch/sweep.h"
+#include "lib/call.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SWEEP_S = 5 };
+
+/* What the front and CMD have said, to be acted on by the outermost loop. */
+enum note { NOTE_MOUNTED = 1, NOTE_SHARED = 2 };
+
+struct server {
+	const struct tn_run *run;
+	struct tn_serve *serve;
+	struct tn_host_loop *hl;
+	struct tn_node *node;
+	struct tn_proc *proc;
+	struct launch_fuse *door;
+	struct tn_shadow *shadow;
+	struct tn_changes *changes;
+	struct tn_control *control;
+	uv_poll_t front;
+	unsigned notes; /* enum note */
+	struct tn_talk mounted;
+	pid_t inside;      /* who said MOUNTED */
+	bool is_host_root; /* not --clean */
+	bool front_gone, front_died, fuse_ended;
+};
+
+/* #ns is asked for by name, from inside a table that knows no S: there is one in a process. */
+static struct server *the_server;
+
+static enum tn_err ns_instance(struct tn_proc *p, struct tn_server **out)
+{
+	(void)p;
+	*out = tn_changes_device(the_server->changes);
+	return *out ? TN_OK : TN_ENOMEM;
+}
+
+/* ---- the model ---- */
+
+/* Failing to compose: one line for the front, and the end. */
+static int refuse(const struct server *s, const char *what, const char *cause)
+{
+	struct tn_talk m = tn_talk_of(TN_TALK_FAILED);
+
+	m.step = TN_STEP_COMPOSE;
+	m.status = 1;
+	snprintf(m.text, sizeof(m.text), "%.240s: %.240s", what, cause);
+	tn_talk_send(s->serve->front, &m, NULL, 0);
+	return 1;
+}
+
+static bool make_root_place(const struct server *s, const char *name)
+{
+	struct tn_str spec, text = { name, (uint32_t)strlen(name) };
+	const struct tn_device_row *row = tn_device_find(s->node, TN_STR("/"), &spec);
+	struct tn_server *root;
+	enum tn_err err = row ? row->instance(s->proc, spec, &root) : TN_ENODEV;
+
+	if (err == TN_OK) {
+		err = tn_rootfs_add(root, text, true);
+		tn_server_put(root);
+	}
+	return err == TN_OK;
+}
+
+/*
+ * What every name space begins with. The host's root stands before #root, so that a name of the host is the host's;
+ * what is missing there appears in #root.
+ */
+static const struct {
+	const char *src, *place;
+	uint32_t flags;
+	bool of_host;
+} beginning[] = {
+	{ "#host", "/", TN_BEFORE | TN_CREATE_HERE, true },
+	{ "#mntgen", "/n", TN_REPL, false },
+	{ "#ns", "/n/ns", TN_REPL, false },
+	{ "#srv", "/n/srv", TN_REPL | TN_CREATE_HERE, false },
+};
+
+static int begin(struct server *s)
+{
+	if (!make_root_place(s, "/n"))
+		return refuse(s, "/n", "cannot be made");
+	for (size_t i = 0; i < sizeof(beginning) / sizeof(beginning[0]); i++) {
+		if (beginning[i].of_host && s->run->compose->clean)
+			continue;
+		if (tn_call_bind(s->proc, beginning[i].src, beginning[i].place,
+			beginning[i].flags) < 0)
+			return refuse(s, beginning[i].src, tn_call_text());
+	}
+	return 0;
+}
+
+/* A name that is missing where the root is ours appears: that is what `clean` means to the composition. */
+static int compose(struct server *s)
+{
+	struct tn_compose *c = s->run->compose;
+
+	c->clean = true;
+	if (!tn_compose_apply(c, s->proc))
+		return refuse(s, c->what, c->error);
+	if (s->run->no_mount)
+		tn_ns_forbid(s->proc->ns);
+	return 0;
+}
+
+static int make_model(struct server *s)
+{
+	int status;
+
+	s->node = tn_host_node_new(s->hl);
+	s->proc = s->node ? tn_host_proc_clean(s->node) : NULL;
+	s->shadow = s->proc ? tn_shadow_new(s->hl, s->proc) : NULL;
+	s->changes = s->shadow ? tn_changes_new(s->proc, s->shadow) : NULL;
+	if (!s->changes)
+		return refuse(s, "name space", "no memory");
+	tn_host_node_ns(s->node, ns_instance);
+	status = begin(s);
+	return status ? status : compose(s);
+}
+
+/* ---- the door ---- */
+
+static void fuse_ended(void *arg)
+{
+	((struct server *)arg)->fuse_ended = true;
+}
+
+static bool make_door(struct server *s)
+{
+	struct launch_fuse_options o = { .uid = getuid(),
+		.gid = getgid(),
+		.true_owners = s->serve->entered.user_ns < 0,
+		.ended = fuse_ended,
+		.arg = s };
+
+	o.fd = fcntl(s->serve->entered.fuse, F_DUPFD_CLOEXEC, 3);
+	if (o.fd < 0 || fcntl(o.fd, F_SETFL, O_NONBLOCK) < 0)
+		return false;
+	s->door = launch_fuse_new(s->hl, s->proc, &o);
+	if (!s->door)
+		return false;
+	tn_shadow_door(s->shadow, s->door);
+	tn_changes_door(s->changes, s->door);
+	return true;
+}
+
+/* ---- what the front and CMD say ---- */
+
+/* The program has ended as it wanted to, or the front has died: then nothing of the name space may be left. */
+static void front_is_gone(struct server *s, bool died)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (s->front_gone)
+		return;
+	s->front_gone = true;
+	s->front_died = died;
+	uv_poll_stop(&s->front);
+	if (null >=
+	    0) { /* whoever waits for the end of our standard error need not wait for the jobs */
+		dup2(null, STDERR_FILENO);
+		close(null);
+	}
+}
+
+static void hear_front(uv_poll_t *poll, int status, int events)
+{
+	struct server *s = poll->data;
+	struct tn_talk m;
+	pid_t pid;
+	int n = tn_talk_receive(s->serve->front, &m, NULL, &pid);
+
+	(void)status;
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EBADMSG))
+		return;
+	if (n <= 0) {
+		front_is_gone(s, true);
+	} else if (m.kind == TN_TALK_BYE) {
+		front_is_gone(s, false);
+	} else if (m.kind == TN_TALK_MOUNTED) {
+		s->mounted = m;
+		s->inside = pid;
+		s->notes |= NOTE_MOUNTED;
+	} else if (m.kind == TN_TALK_SHARED) {
+		s->notes |= NOTE_SHARED;
+	}
+}
+
+static bool watch_front(struct server *s)
+{
+	s->front.data = s;
+	fcntl(s->serve->front, F_SETFL, O_NONBLOCK);
+	return uv_poll_init(tn_host_loop_uv(s->hl), &s->front, s->serve->front) == 0 &&
+	       uv_poll_start(&s->front, UV_READABLE, hear_front) == 0;
+}
+
+/* To CMD, who reads as fast as it binds: the socket may be full meanwhile. */
+static bool tell_command(struct server *s, const struct tn_talk *m)
+{
+	while (!tn_talk_send(s->serve->front, m, NULL, 0)) {
+		if (errno != EAGAIN || s->front_gone)
+			return false;
+		tn_host_loop_turn(tn_host_loop_core(s->hl));
+	}
+	return true;
+}
+
+static void fail_command(struct server *s, enum tn_step step, int error)
+{
+	struct tn_talk m = tn_talk_failed(step, error);
+
+	tell_command(s, &m);
+}
+
+static bool tell_root(void *arg, const char *name)
+{
+	struct tn_talk m = tn_talk_of(TN_TALK_ROOT);
+
+	snprintf(m.text, sizeof(m.text), "%s", name);
+	return tell_command(arg, &m);
+}
+
+/* CMD has mounted the FUSE file system: it is served from here on, and CMD is told what to bind. */
+static void on_mounted(struct server *s)
+{
+	struct tn_live_place place = { .mntns = s->mounted.number,
+		.pids = { s->inside, 0 },
+		.device = (dev_t)s->mounted.device,
+		.read_only = s->serve->read_only };
+	struct tn_talk go = tn_talk_of(TN_TALK_GO);
+	int error = -launch_fuse_start(s->door);
+
+	tn_shadow_place(s->shadow, &place);
+	s->control = error ? NULL
+			   : tn_control_listen(s->hl, place.mntns, tn_changes_line, s->changes);
+	if (!error && !s->control)
+		error = errno;
+	if (!error && s->is_host_root)
+		error = tn_shadow_roots(s->shadow, tell_root, s);
+	if (error)
+		fail_command(s, TN_STEP_SESSION, error);
+	else
+		tell_command(s, &go);
+}
+
+/* CMD has the new root: what else the kernel has to mount, then it may begin, in the directory that was composed. */
+static void on_shared(struct server *s)
+{
+	struct tn_talk go = tn_talk_of(TN_TALK_GO);
+	enum tn_step step;
+	int error = tn_shadow_apply(s->shadow, NULL, 0, &step);
+
+	if (s->proc->dot->path && s->proc->dot->path->depth)
+		tn_path_text(s->proc->dot->path, go.text, sizeof(go.text));
+	if (error)
+		fail_command(s, step, error);
+	else
+		tell_command(s, &go);
+}
+
+/* ---- the outermost loop ---- */
+
+/* What is killed may wait for an answer of ours, so the loop turns between the rounds. */
+static void sweep(struct server *s)
+{
+	uint64_t end = tn_now_ns() + SWEEP_S * UINT64_C(1000000000);
+	const struct timespec moment = { .tv_nsec = 2000000 };
+
+	while (!s->fuse_ended && tn_now_ns() < end) {
+		if (tn_sweep((dev_t)s->mounted.device, 0, s->serve->entered.fuse, 0) == 0)
+			break;
+		nanosleep(&moment, NULL);
+		tn_host_loop_poll(tn_host_loop_core(s->hl));
+	}
+}
+
+/* Until the name space has died and the front has let go: who hears of S's end first takes it for a death. */
+static void serve_on(struct server *s)
+{
+	bool is_ready = false;
+
+	while (!s->front_gone || (is_ready && !s->fuse_ended)) {
+		unsigned notes = s->notes;
+
+		s->notes = 0;
+		if (notes & NOTE_MOUNTED)
+			on_mounted(s);
+		is_ready = is_ready || (notes & NOTE_MOUNTED);
+		if (notes & NOTE_SHARED)
+			on_shared(s);
+		tn_changes_run(s->changes);
+		if (s->front_died) {
+			if (is_ready)
+				sweep(s);
+			return;
+		}
+		if (!s->notes)
+			tn_host_loop_turn(tn_host_loop_core(s->hl));
+	}
+}
+
+static int serve(void *arg, struct tn_serve *ends)
+{
+	struct server s = { .run = arg, .serve = ends };
+	struct tn_talk failed = tn_talk_failed(TN_STEP_SESSION, ENOMEM);
+	int status;
+
+	the_server = &s;
+	s.is_host_root = !s.run->compose->clean;
+	s.hl = tn_host_loop_new();
+	tn_call_turn = tn_host_loop_turn;
+	if (!s.hl || !watch_front(&s)) {
+		tn_talk_send(ends->front, &failed, NULL, 0);
+		return 125;
+	}
+	status = make_model(&s);
+	if (status)
+		return status;
+	if (!make_door(&s)) {
+		tn_talk_send(ends->front, &failed, NULL, 0);
+		return 125;
+	}
+	if (tn_front_ready(ends))
+		serve_on(&s);
+	return 0;
+}
+
+int tn_run(const struct tn_run *run)
+{
+	struct tn_front front = { .who = "tenon run",
+		.argv = run->argv,
+		.pids = run->pids,
+		.read_only = run->compose->read_only,
+		.serve = serve,
+		.arg = (void *)run };
+
+	return tn_front_run(&front);
+}
