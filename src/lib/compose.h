@@ -26,6 +26,8 @@ struct tn_mount_options {
 /* One step: SRC at NAME, or the lines of a name space file. */
 struct tn_compose_op {
 	bool is_file;
+	bool
+	    may_create; /* replaces what is there: files may be created in it if SRC itself allows it */
 	const char *name; /* cleaned of nothing; absolute. Of a file: its name, for messages */
 	const char *src;  /* a name, a `#` name or a dial string */
 	struct tn_mount_options with;
@@ -50,6 +52,9 @@ void tn_compose_init(struct tn_compose *c);
 void tn_compose_fini(struct tn_compose *c);
 
 /*
+ * What replaces (-b, -m) may be created in, as in a mount of the kernel, without `-o create`: it is the only member. Lines
+ * of files keep Plan 9's rule.
+ *
  * The options: `-b -B -a -m NAME=SRC` (flags: TN_REPL, TN_BEFORE, TN_AFTER; is_mount: SRC must be a dial string or a
  * `#srv` file), `-o OPTIONS`, `-n FILE`. false: c->what, c->error say what is wrong.
  */
@@ -65,6 +70,13 @@ bool tn_compose_end(struct tn_compose *c);
  * Blocks as lib/call.h does.
  */
 bool tn_compose_apply(struct tn_compose *c, struct tn_proc *p);
+
+/*
+ * A server for what is at a dial string, through which nobody has attached yet: counted. label is the dial string. NULL: the
+ * cause is in words.
+ */
+struct tn_server *tn_mount_dial(struct tn_loop *loop, const char *dial,
+    const struct tn_mount_options *o, enum tn_err *err, char words[TN_COMPOSE_ERROR_SIZE]);
 
 /* The options of one mount from their text; strings point into `text`, which is cut up. false: *bad is the one that is wrong. */
 bool tn_mount_options_parse(struct tn_mount_options *o, char *text, const char **bad,

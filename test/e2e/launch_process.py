@@ -268,7 +268,6 @@ def _(b):
 
 @case('three tenon run inside one another')
 def _(b):
-    os.chmod(b.dir, 0o777)
     for who in people():
         b.shows(who + 'tenon run tenon run tenon run sh -c "ls / | grep -x usr; pwd; exit 5"', 'usr\n%s\n' % b.dir,
                 status=5)

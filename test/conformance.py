@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""conformance.py BUILD ROW: ../shared/conformance against an export, as a row of the table below says.
+
+Exports run as an ordinary user, even if this is run by root: the suite tries to leave the tree. What a server may lack
+of the suite's capabilities is in its row; docs/compatibility-matrix.md says why.
+"""
+import collections
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SUITE = os.path.join(os.path.dirname(TOP), 'shared', 'conformance', 'run.py')
+LISTEN = ['-l', 'tcp!127.0.0.1!0']
+
+# export: what is exported ({dir}: a directory of its own). again: how many imports, each exported again, are between.
+# suite: more options for the suite. lacks: capabilities that may be missing.
+Row = collections.namedtuple('Row', 'export again suite lacks', defaults=(0, (), ()))
+COMPOSED = ['--clean', '-b', '/ram=#ram', '-b', '/pipe=#pipe']
+ALL = ['--root', 'ram', '--blockfile', 'pipe/data1', '--wakefile', 'pipe/data', '--require', 'all']
+HOST_LACKS = {"block", "tmp"}
+ROWS = {
+    'ram': Row(['#ram'], lacks={'block'}),
+    'composed': Row(COMPOSED, suite=ALL),
+    'host': Row(['{dir}'], lacks=HOST_LACKS),
+    'ram-again': Row(['#ram'], again=1, lacks={'block'}),
+    'composed-again': Row(COMPOSED, again=1, suite=ALL),
+    'host-again': Row(['{dir}'], again=1, lacks=HOST_LACKS),
+}
+
+
+def ordinary_user():
+    """Who the exports run as: ourselves, or when we are root the first ordinary user there is."""
+    if os.getuid() != 0:
+        return pwd.getpwuid(os.getuid())
+    users = [u for u in pwd.getpwall() if 1000 <= u.pw_uid < 60000]
+    return users[0] if users else pwd.getpwnam('nobody')
+
+
+class Exports:
+    def __init__(self, build, user):
+        self.user, self.running = user, []
+        self.dir = tempfile.mkdtemp(prefix='tenon-conformance-')
+        os.chmod(self.dir, 0o755)
+        self.tree = os.path.join(self.dir, 'tree')
+        os.mkdir(self.tree, 0o755)
+        # A copy, for the build may lie where an ordinary user cannot go.
+        self.tenon = shutil.copy(os.path.join(build, 'tenon'), self.dir)
+        if os.getuid() == 0:
+            os.chown(self.tree, user.pw_uid, user.pw_gid)
+
+    def start(self, arguments):
+        """-> the address"""
+        log = os.path.join(self.dir, 'log-%d' % len(self.running))
+        who = dict(user=self.user.pw_uid, group=self.user.pw_gid, extra_groups=[]) if os.getuid() == 0 else {}
+        with open(log, 'w') as out:
+            p = subprocess.Popen([self.tenon, 'export'] + LISTEN + [x.format(dir=self.tree) for x in arguments],
+                                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd='/', **who)
+        self.running.append((p, log))
+        for _ in range(2000):
+            with open(log) as f:
+                said = re.search(r'^listening on (\S+)$', f.read(), re.M)
+            if said:
+                return said.group(1)
+            if p.poll() is not None:
+                break
+            time.sleep(0.01)
+        with open(log) as f:
+            raise SystemExit('no export %s: %s' % (arguments, f.read()))
+
+    def end(self):
+        """Asks each to end, the last import first. -> what went wrong"""
+        bad = []
+        for p, log in reversed(self.running):
+            if p.poll() is None:
+                p.send_signal(signal.SIGTERM)
+            try:
+                status = p.wait(20)
+            except subprocess.TimeoutExpired:
+                p.kill()
+                status = 'no end: %s' % p.wait()
+            with open(log, errors='replace') as f:
+                said = f.read()
+            if status:
+                bad.append('an export ended with %s: %s' % (status, said[-3000:]))
+        shutil.rmtree(self.dir, ignore_errors=True)
+        return bad
+
+
+def main():
+    build, name = os.path.abspath(sys.argv[1]), sys.argv[2]
+    row = ROWS[name]
+    exports = Exports(build, ordinary_user())
+    try:
+        address = exports.start(row.export)
+        for _ in range(row.again):
+            address = exports.start([address])
+        p = subprocess.run([sys.executable, SUITE, address, '--dialect', '9P2000', '--uname', exports.user.pw_name] +
+                           list(row.suite) + sys.argv[3:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    finally:
+        bad = exports.end()
+    lines = p.stdout.splitlines()
+    lacks = re.search(r'; lacks (.*)$', lines[0]) if lines else None
+    missing = set(lacks.group(1).split()) - {'nothing'} - set(row.lacks) if lacks else set()
+    if missing:
+        bad.append('the export lacks what it should have: ' + ' '.join(sorted(missing)))
+    tally = re.fullmatch(r'(\d+) passed, (\d+) failed, (\d+) skipped', lines[-1]) if lines else None
+    if not tally:
+        bad.append('the suite did not run to its end')
+    print('\n'.join(lines[:-1] if tally else lines))
+    for why in bad:
+        print('not ok ' + why)
+    passed, failed, skipped = (int(n) for n in tally.groups()) if tally else (0, 0, 0)
+    print('%d passed, %d failed, %d skipped' % (passed, failed + len(bad), skipped))
+    return 1 if failed or bad else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""run.py BUILD [FILE[:NAME-GLOB] ...]: the commands as a person types them.
+
+Each file beside this one has functions marked @case('the sentence that is true'); they get a Bench (bench.py): a
+directory of their own, a shell with `tenon` in its PATH, exports that end with the case. Prints `ok` or `not ok` a
+case; closes with a tally.
+"""
+import fnmatch
+import importlib
+import os
+import sys
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+import bench
+
+FILES = ['usage', 'commands', 'export', 'compose', 'man']
+
+
+def chosen(args):
+    for arg in args or FILES:
+        name, _, glob = arg.partition(':')
+        importlib.import_module(name)
+        for c in bench.CASES:
+            if c.module == name and fnmatch.fnmatch(c.name, glob or '*'):
+                yield c
+
+
+def main():
+    build = os.path.abspath(sys.argv[1])
+    tally = {'ok': 0, 'not ok': 0, 'skip': 0}
+    for c in chosen(sys.argv[2:]):
+        result, why = bench.run(c, build)
+        tally[result] += 1
+        print('%s %s: %s%s' % (result, c.module, c.name, ': ' + why if why else ''), flush=True)
+    print('%(ok)d passed, %(not ok)d failed, %(skip)d skipped' % tally)
+    return 1 if tally['not ok'] or not tally['ok'] + tally['skip'] else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
