@@ -971,7 +971,6 @@ static void cut_calls(struct tn_conn *conn)
 	conn->is_clearing = false;
 	for (call = conn->calls; call; call = next) {
 		next = call->next;
-		tag_forget(call);
 		call->is_silent = true;
 		if (call->state == TN_CALL_WAITING)
 			withdraw(call);

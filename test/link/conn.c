@@ -457,6 +457,7 @@ static void no_offset_goes_beyond_63_bits(void **state)
 		assert_int_equal(r.type, offsets[i].read);
 		if (r.type == TN_RREAD)
 			assert_int_equal(r.count, 0);
+		assert_true(fake.end <= INT64_MAX);
 		assert_int_equal(ASK(t_write(1, 5, offsets[i].offset, "abc")).type,
 		    offsets[i].write);
 	}
@@ -583,6 +584,23 @@ static void a_remove_clunks_whatever_comes_of_it(void **state)
 			assert_got("Rerror 1 fid unknown or out of range");
 			assert_int_equal(fake.n_chans, 1);
 		}
+	}
+}
+
+static void a_failed_remove_keeps_its_words(void **state)
+{
+	(void)state;
+	for (int late = 0; late < 2; late++) {
+		fake.late = 0;
+		ASK(t_walk(1, 0, 5, "f"));
+		fake.late = late ? 1u << TN_CLUNK : 0;
+		fake.fail = TN_EREMOTE;
+		fake.words = "it is dear to me";
+		SAY(t_fid(TN_TREMOVE, 1, 5));
+		if (late)
+			answer(0);
+		assert_got("Rerror 1 it is dear to me");
+		fake.fail = TN_OK;
 	}
 }
 
@@ -876,6 +894,39 @@ static void the_end_is_told_once_all_is_clunked(void **state)
 	assert_true(peer.is_closed);
 }
 
+static void an_ended_conn_sends_no_more(void **state)
+{
+	struct tn_vec vec;
+
+	(void)state;
+	peer.stuck = true;
+	SAY(t_fid(TN_TSTAT, 1, 0));
+	assert_int_equal(tn_stream_output(peer.s, &vec, 1), 1);
+	tn_conn_end(peer.conn);
+	assert_int_equal(tn_stream_output(peer.s, &vec, 1), 0);
+	assert_true(peer.s->closing);
+	run_loop();
+	assert_true(peer.is_closed);
+}
+
+static void a_hundred_fids_are_clunked_a_few_at_a_time(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++)
+		ADD(t_walk(1, 0, 10 + i, ""));
+	send_batch();
+	got();
+	fake.late = 1u << TN_CLUNK;
+	SAY(t_version(8192, "9P2000"));
+	assert_int_equal(fake.n_held, 64);
+	while (fake.n_held > 0) {
+		assert_got("");
+		answer(0);
+		run_loop();
+	}
+	assert_got("Rversion 65535");
+}
+
 static void stats_count(void **state)
 {
 	struct tn_conn_stats st;
@@ -920,6 +971,7 @@ int main(void)
 		SESSION(a_directory_is_read_from_the_start_or_where_the_last_read_ended),
 		SESSION(a_clunked_fid_is_gone_even_if_the_server_complains),
 		SESSION(a_remove_clunks_whatever_comes_of_it),
+		SESSION(a_failed_remove_keeps_its_words),
 		SESSION(a_server_s_own_words_travel),
 		SESSION(a_stat_is_whole),
 		SESSION(a_wstat_touches_only_what_it_may),
@@ -931,6 +983,8 @@ int main(void)
 		SESSION(a_stream_may_be_cut_anywhere),
 		SESSION(what_came_in_one_read_leaves_in_one_write),
 		SESSION(the_end_is_told_once_all_is_clunked),
+		SESSION(an_ended_conn_sends_no_more),
+		SESSION(a_hundred_fids_are_clunked_a_few_at_a_time),
 		SESSION(stats_count),
 	};
 

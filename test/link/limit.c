@@ -49,6 +49,23 @@ static void requests_beyond_the_limit_wait_unread_but_flushes_do_not(void **stat
 	assert_got("Rwalk 5, Rflush 6, Rflush 7");
 }
 
+static void a_flush_is_found_behind_what_was_looked_through(void **state)
+{
+	(void)state;
+	start_session(&(struct tn_conn_limits){ .reqs_max = 1 });
+	fake.late = 1u << TN_STAT;
+	ADD(t_fid(TN_TSTAT, 1, 0));
+	for (uint16_t i = 0; i < 10; i++)
+		ADD(t_walk(10u + i, 0, 0, ""));
+	send_batch();
+	answer(0);
+	settle();
+	got();
+	SAY(t_fid(TN_TSTAT, 2, 0));
+	SAY(t_flush(3, 2));
+	assert_got("Rflush 3");
+}
+
 static void input_is_not_taken_when_the_buffer_of_a_full_conn_is_full(void **state)
 {
 	size_t taken, n;
@@ -212,6 +229,20 @@ static void answers_without_memory_wait(void **state)
 	fail_above = SIZE_MAX;
 }
 
+/* Rstat finds no room: the error is short. */
+static void stat_without_memory(int late)
+{
+	tn_alloc_hook = alloc_hook;
+	fail_above = 2000;
+	SAY(t_fid(TN_TSTAT, 1, 0));
+	if (late)
+		answer(0);
+	assert_string_equal(got(),
+	    late ? "Rerror 1 out of memory" : "Rstat 1"); /* there is room still */
+	tn_alloc_hook = NULL;
+	fail_above = SIZE_MAX;
+}
+
 static void a_stat_may_be_long(void **state)
 {
 	static const uint32_t lengths[] = { 400, 450, 600, 4000, 8192 - 9 - 49, 8192 - 9 - 48,
@@ -234,6 +265,8 @@ static void a_stat_may_be_long(void **state)
 			if (i < 5)
 				assert_int_equal(r.stat.name.len, lengths[i]);
 		}
+		fake.name_len = 6000;
+		stat_without_memory(late);
 	}
 }
 
@@ -398,6 +431,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BARE(the_fids_are_counted),
 		BARE(requests_beyond_the_limit_wait_unread_but_flushes_do_not),
+		BARE(a_flush_is_found_behind_what_was_looked_through),
 		BARE(input_is_not_taken_when_the_buffer_of_a_full_conn_is_full),
 		BARE(a_peer_that_does_not_read_is_not_read),
 		BARE(kept_requests_have_a_limit_of_memory),

@@ -129,6 +129,23 @@ static void who_closes_has_sent_all_before(void **state)
 	peer.s = NULL;
 }
 
+static void who_closes_waits_for_a_receiver_without_room(void **state)
+{
+	(void)state;
+	far.room = 0;
+	say_hello();
+	memset(far.out + far.n_out, 0, 7);
+	far.n_out += 7;
+	run_loop();
+	assert_false(far.hung_up);
+	far.room = SIZE_MAX;
+	far.s.transport->ready(&far.s);
+	run_loop();
+	assert_true(far.hung_up);
+	assert_int_equal(far.n_in, HELLO_LEN);
+	peer.s = NULL;
+}
+
 static void the_end_of_one_is_the_hangup_of_the_other(void **state)
 {
 	(void)state;
@@ -194,6 +211,7 @@ int main(void)
 		JOINED(what_one_sends_arrives_at_the_other),
 		JOINED(a_receiver_without_room_is_waited_for),
 		JOINED(who_closes_has_sent_all_before),
+		JOINED(who_closes_waits_for_a_receiver_without_room),
 		JOINED(the_end_of_one_is_the_hangup_of_the_other),
 		JOINED(an_engine_that_goes_away_says_so),
 		BARE(a_pair_without_memory_is_none),

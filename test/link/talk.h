@@ -31,7 +31,9 @@ struct fake {
 	struct tn_req *held[64];
 	unsigned n_held;
 	enum tn_err fail;   /* the next answers are this error */
+	const char *words;  /* and have these words */
 	uint32_t n_chans;   /* used and not clunked */
+	uint64_t end;       /* of the last read, as it was asked for */
 	uint32_t name_len;  /* of the names that stat tells; 0: "name" */
 	uint32_t n_entries; /* of each directory */
 	char history[4096];
@@ -126,6 +128,7 @@ static void fake_read(struct tn_req *r)
 {
 	uint32_t n = 0;
 
+	fake.end = r->u.io.offset + r->u.io.count;
 	for (; n < r->u.io.count && r->u.io.offset + n < 1000; n++)
 		r->u.io.data[n] = (uint8_t)(r->u.io.offset + n);
 	r->u.io.count = n;
@@ -140,6 +143,8 @@ static void fake_do(struct tn_req *r)
 		fake.n_chans--;
 	if (err) {
 		tn_fail(r, err);
+		if (fake.words)
+			tn_fail_words(r, err, fake.words, strlen(fake.words));
 		return;
 	}
 	switch (r->type) {
