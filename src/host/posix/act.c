@@ -265,6 +265,20 @@ static void unmake(struct hf_act *a)
 	a->err = number;
 }
 
+/* umask(2) may have taken the owner's own bits. */
+static int open_new_dir(const struct hf_act *a)
+{
+	int held = openat(a->fd, a->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), fd;
+	char path[FD_PATH_SIZE];
+
+	if (held < 0)
+		return -1;
+	chmod(fd_path(held, path), 0700);
+	fd = openat(held, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	close(held);
+	return fd;
+}
+
 void hf_act_create(struct hf_act *a)
 {
 	struct stat dir;
@@ -275,9 +289,7 @@ void hf_act_create(struct hf_act *a)
 		return;
 	if (a->perm & TN_DMDIR) {
 		made = mkdirat(a->fd, a->name, 0700) == 0;
-		a->new_fd = made ? openat(a->fd, a->name,
-				       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-				 : -1;
+		a->new_fd = made ? open_new_dir(a) : -1;
 	} else {
 		/* Nobody else may open it before it has its mode. open(5): the mode is not checked against perm. */
 		a->new_fd = openat(a->fd, a->name,

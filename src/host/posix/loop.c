@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define NS_PER_MS  1000000
+#define WAIT_NS    UINT64_C(5000000000) /* for workers, when the loop is to be freed */
 #define ROUNDS_MAX 32 /* batches of tasks in one turn before descriptors are looked at again */
 
 struct tn_host_loop {
@@ -18,6 +19,7 @@ struct tn_host_loop {
 	uv_timer_t timer;
 	uv_prepare_t prepare;
 	uv_check_t check;
+	int expected;   /* posts that will come */
 	uv_idle_t idle; /* active: something is due now, do not sleep */
 };
 
@@ -119,9 +121,32 @@ free_h:
 	return NULL;
 }
 
+void tn_host_loop_expect(struct tn_host_loop *h, int more)
+{
+	h->expected += more;
+}
+
+static void waited(struct tn_timer *timer)
+{
+	(void)timer; /* has ended the sleep */
+}
+
+/* false: they have not all come. */
+static bool wait_for_workers(struct tn_host_loop *h)
+{
+	struct tn_timer bound = { .fn = waited };
+	uint64_t until = tn_now_ns() + WAIT_NS;
+
+	tn_timer_set(&h->core, &bound, until);
+	while (h->expected > 0 && tn_now_ns() < until)
+		tn_host_loop_turn(&h->core);
+	tn_timer_stop(&h->core, &bound);
+	return h->expected == 0;
+}
+
 void tn_host_loop_free(struct tn_host_loop *h)
 {
-	if (!h)
+	if (!h || !wait_for_workers(h))
 		return;
 	uv_close((uv_handle_t *)&h->wake, NULL);
 	uv_close((uv_handle_t *)&h->timer, NULL);
@@ -131,7 +156,8 @@ void tn_host_loop_free(struct tn_host_loop *h)
 	while (uv_run(&h->uv, UV_RUN_DEFAULT) != 0)
 		;
 	while (tn_loop_next_ns(&h->core) == 0)
-		tn_loop_run(&h->core); /* what the last callbacks deferred: the clunks of dropped Chans */
+		tn_loop_run(
+		    &h->core); /* what the last callbacks deferred: the clunks of dropped Chans */
 	tn_loop_fini(&h->core);
 	tn_assert(uv_loop_close(&h->uv) == 0);
 	tn_free(h);

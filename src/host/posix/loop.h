@@ -19,9 +19,13 @@ struct tn_host_loop *tn_host_loop_new(void);
 
 /*
  * Ends what is still open of libuv's handles that belong to the loop itself and frees it. Everything else (streams,
- * listeners, servers) has ended before; their last close callbacks run in here.
+ * listeners, servers) has ended before; their last callbacks run in here, and those of workers: it waits for these a
+ * few seconds. A call that hangs longer keeps the loop's memory, so that it can come back whenever it does.
  */
 void tn_host_loop_free(struct tn_host_loop *h);
+
+/* So many more (fewer) will be posted by other threads: the loop is not freed before. */
+void tn_host_loop_expect(struct tn_host_loop *h, int more);
 
 struct tn_loop *tn_host_loop_core(struct tn_host_loop *h);
 uv_loop_t *tn_host_loop_uv(struct tn_host_loop *h);

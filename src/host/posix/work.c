@@ -4,6 +4,8 @@
  */
 #include "host/posix/work.h"
 
+#include "host/posix/loop.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
@@ -155,6 +157,7 @@ static bool enqueue(struct tn_work *w, struct tn_job *job)
 			w->first = job;
 		w->last = job;
 		w->n_queued++;
+		tn_host_loop_expect(tn_host_loop_of(w->loop), 1);
 		pthread_cond_signal(&w->more);
 	}
 	waits = good && w->n_queued > w->n_idle;
@@ -183,6 +186,7 @@ static void came_back(struct tn_task *task)
 			    next); /* cannot fail: the thread that came back is there */
 		}
 	}
+	tn_host_loop_expect(tn_host_loop_of(job->work->loop), -1);
 	job->done(job);
 }
 
@@ -237,6 +241,8 @@ bool tn_work_cancel(struct tn_work *w, struct tn_job *job)
 	found = list_remove(&w->first, &w->last, job);
 	w->n_queued -= found;
 	pthread_mutex_unlock(&w->lock);
+	if (found)
+		tn_host_loop_expect(tn_host_loop_of(w->loop), -1);
 	if (!found || !lane)
 		return found;
 	lane->running = lane->first;

@@ -39,7 +39,7 @@ struct tn_work_limits {
 	uint64_t stuck_ns; /* no job begun for so long while one waits: a thread more; 0: 50 ms */
 };
 
-/* No thread yet. limits may be NULL. NULL: no memory. On the loop, as all below. */
+/* No thread yet. `loop` is a tn_host_loop's. limits may be NULL. NULL: no memory. On the loop, as all below. */
 struct tn_work *tn_work_new(struct tn_loop *loop, const struct tn_work_limits *limits);
 
 /* Nothing waits; jobs that still run are dropped when they come back. Waits for nobody. Takes NULL. */

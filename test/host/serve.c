@@ -1,0 +1,231 @@
+/* src/host/posix/serve.c: whoever connects gets a conn, up to a limit. */
+#include "host/posix/serve.h"
+
+#include "engine.h"
+#include "fs/root.h"
+#include "host/posix/listen.h"
+#include "host/posix/stream.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define AT "unix!@tn-serve-test"
+
+static struct tn_host_loop *h;
+static struct tn_loop *loop;
+static struct tn_service *service;
+static struct tn_server *server;
+static char words[TN_WORDS_SIZE];
+static unsigned idles;
+static bool ended;
+
+static void idle(void *arg)
+{
+	(void)arg;
+	idles++;
+}
+
+static void end_seen(void *arg)
+{
+	(void)arg;
+	ended = true;
+}
+
+static int set_up(void **state)
+{
+	struct tn_service_options o = { .conns_max = 2, .idle = idle };
+
+	(void)state;
+	h = tn_host_loop_new();
+	loop = tn_host_loop_core(h);
+	server = tn_rootfs_new(loop);
+	service = tn_service_new(h, server, &o);
+	idles = 0;
+	ended = false;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	tn_service_end(service, end_seen, NULL);
+	while (!ended)
+		tn_host_loop_turn(loop);
+	tn_server_put(server);
+	tn_host_loop_free(h);
+	return 0;
+}
+
+/* Sends Tversion and gives what comes back, or hangs up, as it was decoded. */
+static void ask_version(struct engine *e, struct tn_msg *answer)
+{
+	struct tn_msg m = { .type = TN_TVERSION,
+		.tag = TN_NOTAG,
+		.msize = 8192,
+		.version = TN_STR("9P2000") };
+	uint8_t frame[64];
+	size_t len;
+
+	assert_int_equal(tn_msg_encode(&m, TN_9P2000, frame, sizeof(frame), &len), TN_CODEC_OK);
+	engine_send(e, frame, len);
+	while (!e->hung_up && tn_frame_len(e->in, e->in_len, 8192) <= 0)
+		tn_host_loop_turn(loop);
+	assert_true(tn_frame_len(e->in, e->in_len, 8192) > 0);
+	assert_int_equal(
+	    tn_msg_decode(answer, TN_9P2000, e->in, (size_t)tn_frame_len(e->in, e->in_len, 8192)),
+	    TN_CODEC_OK);
+}
+
+static void connected(void *arg, enum tn_err err, const char *text)
+{
+	(void)text;
+	assert_int_equal(err, TN_OK);
+	*(bool *)arg = true;
+}
+
+static void join(struct engine *e, const char *dial)
+{
+	struct tn_dial d;
+	bool there = false;
+
+	engine_init(e, 8192);
+	assert_int_equal(tn_dial_parse(&d, dial, words), TN_OK);
+	tn_connect_start(h, &d, &e->stream, 0, connected, &there);
+	tn_dial_fini(&d);
+	while (!there)
+		tn_host_loop_turn(loop);
+}
+
+static void leave(struct engine *e)
+{
+	engine_close(e);
+	while (!e->hung_up)
+		tn_host_loop_turn(loop);
+	engine_fini(e);
+}
+
+static void one_connection_too_many_is_told_so_and_closed(void **state)
+{
+	static const char *const places[] = { AT, "tcp!127.0.0.1!0" };
+
+	(void)state;
+	for (size_t i = 0; i < TN_COUNT(places); i++) {
+		struct tn_service_stats stats;
+		struct engine e[3];
+		struct tn_msg m;
+		const char *at;
+
+		assert_int_equal(tn_service_listen(service, places[i], &at, words), TN_OK);
+		for (size_t k = 0; k < 2; k++) {
+			join(&e[k], at);
+			ask_version(&e[k], &m);
+			assert_int_equal(m.type, TN_RVERSION);
+		}
+		join(&e[2], at);
+		ask_version(&e[2], &m);
+		assert_int_equal(m.type, TN_RERROR);
+		assert_memory_equal(m.ename.s, tn_err_text(TN_ELIMIT_CONNS), m.ename.len);
+		while (!e[2].hung_up)
+			tn_host_loop_turn(loop);
+		tn_service_stats(service, &stats);
+		assert_int_equal(stats.refused, i + 1);
+		assert_int_equal(stats.conns, 2);
+		engine_fini(&e[2]);
+		leave(&e[0]);
+		leave(&e[1]);
+		while (idles == i)
+			tn_host_loop_turn(loop);
+	}
+}
+
+static void several_places_serve_the_same(void **state)
+{
+	struct engine one, other;
+	const char *a, *b;
+	struct tn_msg m;
+
+	(void)state;
+	assert_int_equal(tn_service_listen(service, AT, &a, words), TN_OK);
+	assert_int_equal(tn_service_listen(service, "tcp!127.0.0.1!0", &b, words), TN_OK);
+	join(&one, a);
+	join(&other, b);
+	ask_version(&one, &m);
+	ask_version(&other, &m);
+	assert_int_equal(m.type, TN_RVERSION);
+	leave(&one);
+	leave(&other);
+}
+
+static void what_cannot_be_listened_at_is_said(void **state)
+{
+	(void)state;
+	assert_int_equal(tn_service_listen(service, "unix!/nowhere/s", NULL, words), TN_ENOENT);
+	assert_non_null(strstr(words, "unix!/nowhere/s"));
+}
+
+/* Socket activation with a connection instead of a socket that listens, and standard input and output. */
+static void a_connection_that_is_there_already_is_served(void **state)
+{
+	struct engine e;
+	struct tn_msg m;
+	int pair[2];
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+		if (i == 0)
+			assert_int_equal(tn_service_fd(service, pair[0], words), TN_OK);
+		else
+			assert_int_equal(tn_service_pair(service, pair[0], pair[0], words), TN_OK);
+		engine_init(&e, 8192);
+		assert_int_equal(tn_transport_join(h, &e.stream, pair[1], pair[1], NULL, NULL),
+		    TN_OK);
+		ask_version(&e, &m);
+		assert_int_equal(m.type, TN_RVERSION);
+		leave(&e);
+		while (idles == i)
+			tn_host_loop_turn(loop);
+	}
+	assert_int_equal(tn_service_fd(service, 987, words), TN_EBADFD);
+	assert_int_equal(tn_service_pair(service, 987, 988, words), TN_EBADFD);
+}
+
+static void an_end_hangs_up_on_everybody(void **state)
+{
+	struct engine e;
+	struct tn_msg m;
+	const char *at;
+
+	(void)state;
+	assert_int_equal(tn_service_listen(service, AT, &at, words), TN_OK);
+	join(&e, at);
+	ask_version(&e, &m);
+	tn_service_end(service, end_seen, NULL);
+	while (!ended || !e.hung_up)
+		tn_host_loop_turn(loop);
+	engine_fini(&e);
+	ended = false;
+	service = tn_service_new(h, server, NULL); /* for tear_down */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(one_connection_too_many_is_told_so_and_closed),
+		TEST(several_places_serve_the_same),
+		TEST(what_cannot_be_listened_at_is_said),
+		TEST(a_connection_that_is_there_already_is_served),
+		TEST(an_end_hangs_up_on_everybody),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
