@@ -16,6 +16,18 @@
 /* clang-format off */
 static const struct cmd_row commands[] = {
 	/* name      bit          function     words                      min max   ends   what it does; an example */
+	{ "run",     CMD_RUN,     cmd_run,     "[--] [CMD [ARGUMENT...]]", 0, ANY,  true,
+	  "run a program in a name space of its own", "tenon run -b '/n/ram=#ram' -- sh -c 'echo kept >/n/ram/x; cat /n/ram/x'" },
+	{ "bind",    CMD_BIND,    cmd_bind,    "SRC NAME",                2,  2,    false,
+	  "alter the name space one is in: show SRC at NAME", "tenon bind -a /usr/local/bin /bin" },
+	{ "mount",   CMD_MOUNT,   cmd_mount,   "DIAL NAME [ANAME]",       2,  3,    false,
+	  "mount the 9P server at DIAL on NAME", "tenon mount 'tcp!127.0.0.1!5640' /n/far" },
+	{ "unmount", CMD_UNMOUNT, cmd_unmount, "[SRC] NAME",              1,  2,    false,
+	  "take away what is shown at NAME, or of it SRC", "tenon unmount /n/far" },
+	{ "ns",      CMD_NS,      cmd_ns,      "",                        0,  0,    false,
+	  "print the name space in the form that makes it again", "tenon ns" },
+	{ "whence",  CMD_WHENCE,  cmd_whence,  "NAME...",                 1,  ANY,  false,
+	  "say which server and file a name is, member by member", "tenon whence /bin/ls" },
 	{ "export",  CMD_EXPORT,  cmd_export,  "[SRC]",                   0,  1,    false,
 	  "serve a directory, a device or a name space as 9P", "tenon export -l 'tcp!127.0.0.1!5640' '#ram'" },
 	{ "ls",      CMD_LS,      cmd_ls,      "[DIAL] [NAME...]",        0,  ANY,  false,
@@ -34,6 +46,8 @@ static const struct cmd_row commands[] = {
 	  "rename a file, or move it within one server", "tenon mv 'tcp!127.0.0.1!5640' notes old-notes" },
 	{ "cp",      CMD_CP,      cmd_cp,      "[DIAL] FROM... TO",       2,  ANY,  false,
 	  "copy files", "tenon cp -r /etc/skel /tmp/skel" },
+	{ "doctor",  CMD_DOCTOR,  cmd_doctor,  "",                        0,  0,    false,
+	  "say what this machine can do, and the fix for what it cannot", "tenon doctor" },
 	{ "version", CMD_VERSION, cmd_version, "",                        0,  0,    false,
 	  "print version, dialects and features", "tenon version" },
 };
