@@ -564,16 +564,6 @@ static void expire_ops(struct tn_client *client, uint64_t now)
 		expire(op, now);
 }
 
-static uint64_t soonest(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t quiet_bound(const struct tn_client *client)
-{
-	return tn_add_ns(client->quiet_ns, client->probing ? client->soft_ns : client->soft_ns / 2);
-}
-
 /* Somebody waits on a connection: has it said anything? */
 static void listen_for_life(struct tn_client *client, uint64_t now)
 {
@@ -608,21 +598,29 @@ static void rest(struct tn_client *client)
 		tn_mfids_free(client);
 }
 
-/* When the timer must fire next. */
-static uint64_t next_tick(const struct tn_client *client)
+static void sooner(uint64_t *next, uint64_t at_ns, uint64_t now)
+{
+	if (at_ns > now && at_ns < *next)
+		*next = at_ns;
+}
+
+/* When the timer must fire next. What is due already was done by this tick, or is by the task behind it. */
+static uint64_t next_tick(const struct tn_client *client, uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
 
 	for (const struct tn_op *op = client->ops; op; op = op->next)
-		next = soonest(next, op->deadline_ns);
-	if (client->state == TN_CLIENT_READY && client->ops)
-		next = soonest(next, quiet_bound(client));
-	else if (client->state == TN_CLIENT_DIALING || client->state == TN_CLIENT_VERSION)
-		next = soonest(next, client->dial_by_ns);
-	else if (client->waiting.first)
-		next = soonest(next, client->dial_at_ns);
+		sooner(&next, op->deadline_ns, now);
+	if (client->state == TN_CLIENT_READY && client->ops) {
+		sooner(&next, tn_add_ns(client->quiet_ns, client->soft_ns / 2), now);
+		sooner(&next, tn_add_ns(client->quiet_ns, client->soft_ns), now);
+	}
+	if (client->state == TN_CLIENT_DIALING || client->state == TN_CLIENT_VERSION)
+		sooner(&next, client->dial_by_ns, now);
+	if (client->waiting.first)
+		sooner(&next, client->dial_at_ns, now);
 	if (client->ending)
-		next = soonest(next, client->end_by_ns);
+		sooner(&next, client->end_by_ns, now);
 	return next;
 }
 
@@ -637,7 +635,7 @@ static void tick(struct tn_timer *timer)
 	expire_ops(client, now);
 	if (!client->ops && client->rpcs_used == 0)
 		rest(client);
-	tn_client_arm(client, next_tick(client));
+	tn_client_arm(client, next_tick(client, now));
 	tn_loop_defer(client->loop, &client->task);
 }
 
