@@ -1,8 +1,7 @@
 /*
  * Serves #ram over 9P for tests: link-serve DIAL (tcp! or unix!, "-" for one peer on standard input and output). It
  * prints the address that it listens at. In the root are the files blk, whose reads wait until something is written to
- * wake, and wake. --late: no answer comes before the loop has turned once more. --import: what is served is a mount of
- * the tree, over 9P in memory.
+ * wake, and wake. --late: no answer comes before the loop has turned once more.
  */
 #include "core/chan.h"
 #include "core/loop.h"
@@ -11,7 +10,6 @@
 #include "host/posix/loop.h"
 #include "host/posix/stream.h"
 #include "link/conn.h"
-#include "link/mnt.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +17,7 @@
 #include <unistd.h>
 
 static struct tn_host_loop *host;
-static struct tn_server *ram, *served;
+static struct tn_server *ram;
 static const struct tn_ops *ram_ops;
 static struct tn_ops ops;            /* ram's, but for blk and wake */
 static uint64_t blk_path, wake_path; /* of qids */
@@ -156,43 +154,10 @@ static void conn_closed(struct tn_conn *conn, void *arg)
 
 static void serve(int in, int out, const char *peer)
 {
-	struct tn_conn *conn = tn_conn_new(served, NULL, peer, conn_closed, NULL);
+	struct tn_conn *conn = tn_conn_new(ram, NULL, peer, conn_closed, NULL);
 
 	if (conn)
 		tn_transport_join(host, tn_conn_stream(conn), in, out, NULL, NULL);
-}
-
-/* ---- the mount between ---- */
-
-static void free_conn(struct tn_conn *conn, void *arg)
-{
-	(void)arg;
-	tn_conn_free(conn);
-}
-
-static void connect_pair(struct tn_dialer *d, struct tn_client *client, struct tn_stream *stream)
-{
-	struct tn_conn *conn = tn_conn_new(ram, NULL, "pair", free_conn, NULL);
-
-	(void)d;
-	if (conn && tn_pair_connect(tn_host_loop_core(host), stream, tn_conn_stream(conn)))
-		tn_client_connected(client);
-	else
-		tn_client_failed(client, TN_ENOMEM, NULL);
-}
-
-static void nothing(struct tn_dialer *d)
-{
-	(void)d;
-}
-
-static struct tn_server *import(void)
-{
-	static struct tn_dialer dialer = { connect_pair, nothing, nothing };
-	struct tn_client_options o = { .label = "pair", .dialect = TN_9P2000 };
-	struct tn_client *client = tn_client_new(tn_host_loop_core(host), &dialer, &o);
-
-	return client ? tn_mnt_server(client) : NULL;
 }
 
 static void accepted(void *arg, int fd, const char *peer)
@@ -232,9 +197,6 @@ int main(int argc, char **argv)
 	if (argc > 2 && strcmp(argv[1], "--late") == 0)
 		make_late();
 	ram->ops = &ops;
-	served = argc > 2 && strcmp(argv[1], "--import") == 0 ? import() : ram;
-	if (!served)
-		return 1;
 	is_single = strcmp(dial, "-") == 0;
 	if (is_single) {
 		serve(dup(0), dup(1), "stdin");
