@@ -14,9 +14,9 @@ struct tn_mount {
 	/* the question */
 	enum tn_mount_what what;
 	struct tn_proc *proc; /* its name space and `.` are changed; borrowed until the end */
-	struct tn_str
-	    source; /* bind: what is to be seen; unmount: the member (empty: all). Borrowed until the end */
-	struct tn_str place;      /* where; chdir: the directory. The same */
+	/* bind: what is to be seen; unmount: the member (empty: all). Borrowed until the end, as place is. */
+	struct tn_str source;
+	struct tn_str place;      /* where; chdir: the directory */
 	struct tn_server *server; /* mount: an instance that nobody has attached to; borrowed */
 	const char *aname;        /* mount: terminated; "" is the whole tree. Borrowed */
 	uint32_t flags;           /* enum tn_mount_flag */

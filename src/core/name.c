@@ -684,7 +684,8 @@ static enum next opened(struct tn_name *n)
 		c->path = tn_path_get(n->w.path);
 	if (n->w.list && n->w.list->n > 1)
 		under = n->w.cur;
-	if (tn_union_wants(n->w.ns, c, under, n->plain_listing || n->no_cross)) {
+	if (tn_union_wants(n->w.ns, c, under, n->plain_listing || n->no_cross) ||
+	    (n->wrap_listing && tn_chan_is_dir(c))) {
 		c = tn_union_open(n->w.ns, c, under, n->w.serial, !n->plain_listing);
 		if (!c)
 			return fail(n, TN_ENOMEM);

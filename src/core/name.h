@@ -22,52 +22,55 @@ enum tn_name_for {
  * name space is the one that proc has at the start.
  */
 struct tn_name {
-	/* the question */
+	/* ---- the question ---- */
 	struct tn_proc *proc; /* borrowed until the end */
-	struct tn_chan *
-	    from; /* start here instead of `/`, `.` or `#`: the name is elements only; borrowed; or NULL */
-	uint16_t root_depth; /* with from: ".." does not go above a path of so many elements */
-	struct tn_str name;  /* borrowed until the end (but see keep) */
-	const struct tn_str *
-	    elems; /* with from: the elements one by one, instead of name; borrowed likewise. Or NULL */
-	uint32_t n_elems;
+	struct tn_str name;   /* borrowed until the end, but see keep */
 	enum tn_name_for want;
+	/* Start here instead of at `/`, `.` or a device: the name is elements only. Borrowed; or NULL. */
+	struct tn_chan *from;
+	uint16_t root_depth; /* with from: ".." does not go above a path of so many elements */
+	/* With from: the elements one by one, instead of name. Borrowed likewise; or NULL. */
+	const struct tn_str *elems;
+	uint32_t n_elems;
 	uint32_t flags; /* TN_OF bits for open, create; TN_OF_NOFOLLOW for all */
 	uint32_t perm;  /* create */
 	bool has_gid;   /* create: the new file's group is gid; else the directory's */
 	uint32_t gid;
-	bool no_cross; /* cross no mount point at all, as below `#` */
-	bool
-	    plain_listing; /* open: entries that are mount points stay as their directory has them */
+	bool no_cross;        /* cross no mount point at all, as below `#` */
+	bool wrap_listing;    /* open: union.h lists any directory; one listing at a time */
+	bool plain_listing;   /* open: entries that are mount points stay as they are */
 	uint64_t deadline_ns; /* 0: the servers' own bounds */
 	uint32_t pid;         /* who asks, for requests */
 	void (*done)(struct tn_name *n);
-	bool (*keep)(struct tn_name
-		*n); /* it will wait: move name, elems to where they stay. NULL: they stay anyway */
-	/* Element i has been walked; there, behind the mount point if it is one, is `qid` of `server`. Or NULL. */
+	/* It will wait: move name, elems to where they stay. false: no memory. NULL: they stay. */
+	bool (*keep)(struct tn_name *n);
+	/* Element i was walked: there, behind the mount point if it is one, is `qid`. Or NULL. */
 	void (*seen)(struct tn_name *n, uint32_t i, struct tn_server *server,
 	    const struct tn_qid *qid);
 	void *arg;
 
-	/* the answer */
+	/* ---- the answer ---- */
 	enum tn_err err;
 	char *words; /* a server's own text, or NULL */
-	struct tn_chan *
-	    chan; /* counted; the caller takes it by setting this NULL. FOR_TARGET, FOR_ACCESS: others may
-	                           * hold it too, so it must not be opened, removed or renamed */
-	struct tn_path *
-	    path; /* counted; the name. = chan->path, but for FOR_ACCESS at a mount point: there chan is the
-	                           * first member itself and its path the name by which that was bound */
-	struct tn_members *members; /* FOR_ACCESS: what is mounted there, or NULL */
-	struct tn_chan *
-	    dir; /* when the last run was one element: the directory (of a union: the member) it was found
-	                           * in; counted; or NULL */
+	/*
+	 * Counted; the caller takes it by setting this NULL. FOR_TARGET, FOR_ACCESS: others may hold it too, so it
+	 * must not be opened or removed.
+	 */
+	struct tn_chan *chan;
+	/*
+	 * Counted; the name. It is chan->path, but for FOR_ACCESS at a mount point: there chan is the first member
+	 * itself, and its path the name by which that was bound.
+	 */
+	struct tn_path *path;
+	struct tn_members *members; /* FOR_ACCESS: what is mounted there, counted; or NULL */
+	/* When the last run was one element: the directory, of a union the member, that has it. Counted; or NULL. */
+	struct tn_chan *dir;
 	bool is_mount;   /* the last element is a mount point: remove and rename are refused */
 	bool existed;    /* FOR_CREATE: it was there, and was truncated */
-	uint32_t iounit; /* FOR_OPEN, FOR_CREATE: the server's, 0: none */
+	uint32_t iounit; /* FOR_OPEN, FOR_CREATE: the server's; 0: none */
 	uint32_t n_good; /* elements that were walked before the error: for messages */
 
-	/* how far it is: src/core/name.c */
+	/* ---- how far it is: src/core/name.c ---- */
 	struct tn_req req;
 	struct tn_name_walk {
 		uint32_t at;     /* bytes of name, or elements of elems, that are done */
@@ -81,8 +84,7 @@ struct tn_name {
 		uint32_t spec_at; /* where in name the attach name of a device begins */
 		uint64_t serial;  /* of the head, when list is set */
 		struct tn_ns *ns;
-		struct tn_chan *
-		    cur; /* where it is; when `list` is set: what lies under the mount point there */
+		struct tn_chan *cur;     /* where it is; with list: what lies under that */
 		struct tn_path *path;    /* the name of that */
 		struct tn_members *list; /* crossed: what is mounted there */
 		struct tn_chan *next;    /* what a request is to fill */

@@ -352,6 +352,24 @@ struct tn_members *tn_ns_find(struct tn_ns *ns, const struct tn_chan *c, struct 
 	return tn_ns_find_at(ns, c->server, c->qid.path, under, NULL);
 }
 
+struct tn_members *tn_ns_head_after(struct tn_ns *ns, uint64_t *serial, struct tn_chan **under)
+{
+	const struct tn_ns_table *t = ns->table;
+	const struct head *best = NULL;
+
+	for (uint32_t i = 0; t && i < t->size; i++) {
+		const struct head *h = t->slot[i];
+
+		if (h && h->serial > *serial && (!best || h->serial < best->serial))
+			best = h;
+	}
+	if (!best)
+		return NULL;
+	*serial = best->serial;
+	*under = best->from;
+	return tn_members_get(best->members);
+}
+
 bool tn_ns_mounted_in(const struct tn_ns *ns, const struct tn_server *server)
 {
 	const struct tn_ns_table *t = ns->table;

@@ -24,18 +24,17 @@ struct tn_ns_limits {
 };
 
 struct tn_ns;
-struct
-    tn_ns_table; /* identity -> head. A head: the Chan mounted upon and the members in search order */
+/* Identity -> head. A head: the Chan mounted upon, and the members in search order. */
+struct tn_ns_table;
 
 /* One member. Arrays of members are immutable and counted. */
 struct tn_member {
 	struct tn_chan *to;
 	uint32_t flags; /* enum tn_mount_flag */
 	uint64_t id;    /* ever rising: the order of ns lines */
-	const char
-	    *spec; /* the attach name, or NULL: not mounted by a name. Counted, tn_ns's own */
-	bool
-	    spec_of_source; /* bind of a mounted root: `spec` is that of the mount that was bound (ns -o only) */
+	const char *spec; /* the attach name; NULL: none. Counted, the array's own */
+	/* A bind of a mounted root: spec is that of the mount that was bound; ns shows it only when asked to. */
+	bool spec_of_source;
 };
 
 struct tn_members {
@@ -63,6 +62,9 @@ struct tn_members *tn_ns_find(struct tn_ns *ns, const struct tn_chan *c, struct 
  */
 struct tn_members *tn_ns_find_at(struct tn_ns *ns, const struct tn_server *server, uint64_t path,
     struct tn_chan **under, uint64_t *serial);
+
+/* The head with the smallest number above `serial`, as tn_ns_find_at gives it; NULL: there are no more. */
+struct tn_members *tn_ns_head_after(struct tn_ns *ns, uint64_t *serial, struct tn_chan **under);
 
 /* Is anything mounted upon a file of this instance? When not, its directories are listed as they are. */
 bool tn_ns_mounted_in(const struct tn_ns *ns, const struct tn_server *server);

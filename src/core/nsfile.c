@@ -201,12 +201,11 @@ static const char *split(struct parse *p, const char *s, size_t len)
 		}
 		if (quoted)
 			return wrong(p, "a quote without its end", (uint32_t)begin + 1);
-		if (p->n_words < WORDS_MAX) {
-			p->words[p->n_words] = (struct word){ p->arena.len, (uint32_t)begin + 1 };
-			expand(p, s + begin, i - begin);
-			unquote(p);
-		}
-		p->n_words++;
+		if (p->n_words == WORDS_MAX)
+			return wrong(p, "too many words", (uint32_t)begin + 1);
+		p->words[p->n_words++] = (struct word){ p->arena.len, (uint32_t)begin + 1 };
+		expand(p, s + begin, i - begin);
+		unquote(p);
 	}
 }
 

@@ -29,7 +29,6 @@ struct tn_node {
 	size_t n_devices;
 	void *host;           /* the host's own */
 	uint64_t view_key[2]; /* core/view.c: makes qid.paths; 0 at first */
-	uint32_t view_depth;  /* the same: views that are inside of one another at this moment */
 };
 
 /* The row of a device name (behind the `#`, up to the slash); *spec: what is behind it. NULL: there is no such one. */

@@ -17,9 +17,9 @@ enum step { PICK, CLONED, OPENED, READ, HAVE_READ, HAVE_STAT };
 
 /*
  * Offsets: the member's index in the high byte and its own offset below, where that fits; else a number in the ring of
- * the places that were given last.
+ * the places that were given last. Of a directory that is no union: its own. The highest bit is never used (view.h).
  */
-enum { INDEX_SHIFT = 56, FAR = 0xff, RING = 4096 };
+enum { INDEX_SHIFT = 56, FAR = 0x7f, RING = 4096 };
 #define OFFSET_MASK ((UINT64_C(1) << INDEX_SHIFT) - 1)
 
 /* What is mounted may be far away and slow; a listing of the directory around it does not wait long. */
@@ -106,26 +106,27 @@ static uint64_t far_offset(struct dir *d, uint64_t off)
 /* The offset behind an entry of the member that is being read; 0: no memory. */
 static uint64_t offset_of(struct dir *d, uint64_t off)
 {
-	if (!d->under)
+	if (!d->under && off >> INDEX_SHIFT < FAR)
 		return off;
-	if (d->index < FAR && off <= OFFSET_MASK)
+	if (d->under && d->index < FAR && off <= OFFSET_MASK)
 		return (uint64_t)d->index << INDEX_SHIFT | off;
 	return far_offset(d, off);
 }
 
 static bool find_place(struct dir *d, uint64_t offset)
 {
-	uint64_t low = offset & OFFSET_MASK;
+	uint64_t number = offset & OFFSET_MASK;
 
-	if (!d->under || offset >> INDEX_SHIFT != FAR) {
+	if (offset >> INDEX_SHIFT < FAR) {
 		d->index = d->under ? (uint32_t)(offset >> INDEX_SHIFT) : 0;
-		d->off = d->under ? low : offset;
+		d->off = d->under ? number : offset;
 		return true;
 	}
-	if (!d->ring || d->ring[low % RING].number != low || low >= d->n_far)
+	if (offset >> INDEX_SHIFT > FAR || !d->ring || number >= d->n_far ||
+	    d->ring[number % RING].number != number)
 		return false;
-	d->index = d->ring[low % RING].index;
-	d->off = d->ring[low % RING].off;
+	d->index = d->ring[number % RING].index;
+	d->off = d->ring[number % RING].off;
 	return true;
 }
 

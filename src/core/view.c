@@ -2,52 +2,18 @@
  * Views. A fid holds its file as TN_FOR_TARGET gives it, in front of the mount point, so that each request crosses by the
  * table as it is at that moment; an open one holds what was opened beside it.
  *
- * A view may show another view, and that one the first. A request that would go deeper than NEST_MAX on the C stack
- * waits for the loop instead, on the way in and on the way out.
+ * A view may show another view, and that one the first, in one process and without a wait between them: how many views
+ * a fid may lead through is limited, and with it the stack.
  */
 #include "core/view.h"
 
 #include "core/mem.h"
-#include "core/pass.h"
 #include "core/union.h"
+#include "core/view_in.h"
 
-enum { NEST_MAX = 8, SPARE_MAX = 32 };
+enum { DEPTH_MAX = 32, SPARE_MAX = 32 };
 
-/* What a Chan of the view stands for: its aux. */
-struct fid {
-	struct fid *next;     /* spare */
-	struct tn_chan *at;   /* counted */
-	struct tn_chan *open; /* counted, or NULL */
-	uint16_t root_depth;  /* elements of the path of its attach's root */
-};
-
-struct view {
-	struct tn_server s; /* first: a server is its view */
-	struct tn_proc *proc;
-	struct tn_chan *root;
-	struct tn_view_options options;
-	struct fid *fids; /* spare */
-	struct op *ops;   /* the same */
-	uint32_t n_fids, n_ops;
-	struct op *first, *last; /* wait for the loop */
-	struct tn_task task;
-};
-
-/* A request that the view serves. */
-struct op {
-	struct tn_pass pass;
-	struct view *v;
-	struct op *next; /* spare, or in the queue */
-	struct tn_req *outer;
-	struct fid *fid;
-	/* The name is resolved: goes on, as an operation does. Also what a queued op begins with. */
-	enum tn_status (*then)(struct op *o);
-	struct tn_chan *held, *held2; /* what a request was passed on to */
-	bool kept;                    /* outer was */
-	bool by_name;                 /* name is in use */
-	bool answered;                /* queued on the way out: outer only has to be told */
-	struct tn_name name;
-};
+static const struct tn_ops view_ops;
 
 static struct view *view_of(const struct tn_server *s)
 {
@@ -112,7 +78,7 @@ static uint64_t sip(const uint64_t key[2], uint64_t a, uint64_t b)
 }
 
 /* Small numbers go in as they are, so that they cannot meet; the others have the high bit, and are hashed. */
-static struct tn_qid unique(const struct view *v, const struct tn_server *s, struct tn_qid qid)
+struct tn_qid tn_view_qid(const struct view *v, const struct tn_server *s, struct tn_qid qid)
 {
 	struct tn_node *node = v->proc->node;
 
@@ -129,7 +95,7 @@ static struct tn_qid unique(const struct view *v, const struct tn_server *s, str
 static struct tn_qid unique_of(const struct view *v, struct tn_chan *c)
 {
 	c = tn_chan_behind(c);
-	return unique(v, c->server, c->qid);
+	return tn_view_qid(v, c->server, c->qid);
 }
 
 /* ---- fids and ops ---- */
@@ -150,6 +116,7 @@ static void fid_free(struct view *v, struct fid *f)
 {
 	tn_chan_put(f->at);
 	tn_chan_put(f->open);
+	tn_nameset_clear(&f->given);
 	if (v->n_fids >= SPARE_MAX) {
 		tn_free(f);
 		return;
@@ -201,65 +168,22 @@ static enum tn_status refuse(struct op *o, enum tn_err err)
 	return tn_fail(o->outer, err);
 }
 
-/* ---- the loop's turn ---- */
-
-static void enqueue(struct op *o)
-{
-	struct view *v = o->v;
-
-	o->next = NULL;
-	if (v->first)
-		v->last->next = o;
-	else
-		v->first = o;
-	v->last = o;
-	tn_loop_defer(v->s.home, &v->task);
-}
-
-static void finish(struct op *o)
+/* The op goes on after a wait. */
+void tn_view_resume(struct op *o)
 {
 	struct tn_req *outer = o->outer;
 
+	if (!o->answered && o->then(o) == TN_LATER)
+		return;
 	op_free(o);
 	tn_respond(outer);
-}
-
-/* The op goes on after a wait. */
-static void resume(struct op *o)
-{
-	struct tn_node *node = o->v->proc->node;
-
-	if (node->view_depth >= NEST_MAX) {
-		enqueue(o);
-		return;
-	}
-	node->view_depth++;
-	if (o->answered || o->then(o) == TN_DONE)
-		finish(o);
-	node->view_depth--;
-}
-
-static void run_queue(struct tn_task *task)
-{
-	struct view *v = (struct view *)((char *)task - offsetof(struct view, task));
-	struct op *o = v->first;
-
-	v->first = v->last = NULL;
-	tn_server_get(&v->s); /* the last answer may be the end of the view */
-	while (o) {
-		struct op *next = o->next;
-
-		resume(o);
-		o = next;
-	}
-	tn_server_put(&v->s);
 }
 
 /* ---- names ---- */
 
 static void name_done(struct tn_name *n)
 {
-	resume(n->arg);
+	tn_view_resume(n->arg);
 }
 
 /* The names that the op looks for: they are outer's, and move when that one is kept. */
@@ -393,57 +317,69 @@ static struct tn_chan *maker(const struct op *o, const struct fid *f, enum tn_er
 
 /* ---- passing on ---- */
 
-static struct op *op_of_pass(struct tn_pass *p)
-{
-	return (struct op *)p;
-}
-
 /* What was made has a number of the server's. */
 static void fix_answer(struct op *o)
 {
 	struct tn_req *r = o->outer;
 
 	if ((r->type == TN_SYMLINK || r->type == TN_MKNOD) && r->err == TN_OK)
-		r->u.create.qid = unique(o->v, o->held->server, r->u.create.qid);
+		r->u.create.qid = tn_view_qid(o->v, o->held->server, r->u.create.qid);
 }
 
 static void pass_done(struct tn_pass *p)
 {
-	struct op *o = op_of_pass(p);
+	struct op *o = tn_view_op_of(p);
 
 	fix_answer(o);
-	o->answered = true;
-	resume(o);
+	o->then = o->passed;
+	o->answered = !o->passed;
+	tn_view_resume(o);
 }
 
 /* To o->held, and held2. The view acts for whoever made it. */
-static enum tn_status pass(struct op *o)
+enum tn_status tn_view_pass(struct op *o)
 {
 	struct tn_pass *p = &o->pass;
+	enum tn_status status;
 
 	if (tn_req_flushed(o->outer))
 		return refuse(o, TN_EINTR);
 	p->done = pass_done;
 	p->kept = o->kept;
 	p->user = o->v->proc->user;
-	if (tn_pass_on(p, o->outer, o->held, o->held2) == TN_LATER)
-		return TN_LATER;
-	fix_answer(o);
-	return TN_DONE;
+	status = tn_pass_on(p, o->outer, o->held, o->held2);
+	o->kept = p->kept;
+	if (status == TN_DONE)
+		fix_answer(o);
+	return status;
 }
 
 /* ---- attach, walk ---- */
 
-/* newchan stands for what the name led to. */
-static enum tn_status set_fid(struct op *o, struct tn_chan *newchan, struct fid *f,
-    uint16_t root_depth)
+static uint8_t depth_of(const struct tn_chan *c)
 {
-	if (!f)
-		return refuse(o, TN_ENOMEM);
+	return c->server->ops == &view_ops ? fid_of(c)->depth : 0;
+}
+
+/* newchan stands for what the name led to. Without memory, or too deep, outer has failed. */
+static struct fid *set_fid(struct op *o, struct tn_chan *newchan, uint16_t root_depth)
+{
+	struct fid *f;
+
+	if (depth_of(o->name.chan) == DEPTH_MAX) {
+		refuse(o, TN_ELIMIT_DEPTH);
+		return NULL;
+	}
+	f = fid_new(o->v);
+	if (!f) {
+		refuse(o, TN_ENOMEM);
+		return NULL;
+	}
+	f->depth = (uint8_t)(depth_of(o->name.chan) + 1);
 	f->at = take_chan(&o->name);
 	f->root_depth = root_depth;
 	newchan->aux.p = f;
-	return TN_DONE;
+	return f;
 }
 
 static enum tn_status attached(struct op *o)
@@ -456,8 +392,7 @@ static enum tn_status attached(struct op *o)
 		return refuse(o, TN_EBADATTACH);
 	if (err != TN_OK)
 		return refuse_as_name(o);
-	f = fid_new(o->v);
-	set_fid(o, newchan, f, o->name.path->depth);
+	f = set_fid(o, newchan, o->name.path->depth);
 	if (!f)
 		return TN_DONE;
 	c = shown(o, f);
@@ -477,7 +412,7 @@ static void walk_seen(struct tn_name *n, uint32_t i, struct tn_server *server,
 {
 	struct op *o = n->arg;
 
-	o->outer->u.walk.qids[i] = unique(o->v, server, *qid);
+	o->outer->u.walk.qids[i] = tn_view_qid(o->v, server, *qid);
 }
 
 static enum tn_status walked(struct op *o)
@@ -489,7 +424,9 @@ static enum tn_status walked(struct op *o)
 		return r->u.walk.n_walked > 0 ? TN_DONE : refuse_as_name(o);
 	r->u.walk.newchan->qid = r->u.walk.n_names > 0 ? r->u.walk.qids[r->u.walk.n_names - 1]
 						       : r->chan->qid;
-	return set_fid(o, r->u.walk.newchan, fid_new(o->v), o->fid->root_depth);
+	if (!set_fid(o, r->u.walk.newchan, o->fid->root_depth))
+		r->u.walk.n_walked = 0;
+	return TN_DONE;
 }
 
 static enum tn_status do_walk(struct op *o)
@@ -530,6 +467,7 @@ static enum tn_status do_open(struct op *o)
 	if (changes && o->v->options.read_only)
 		return refuse(o, TN_EROFS);
 	name_from(o, o->fid->at, TN_FOR_OPEN)->flags |= flags;
+	o->name.wrap_listing = o->v->options.no_duplicates || o->v->options.show_mounts;
 	return resolve(o, opened);
 }
 
@@ -555,22 +493,7 @@ static enum tn_status do_io(struct op *o)
 	if (!o->fid->open)
 		return refuse(o, TN_ENOTOPEN);
 	o->held = tn_chan_get(o->fid->open);
-	return pass(o);
-}
-
-static bool view_entry(struct tn_pass *p, const struct tn_stat *st, uint64_t next)
-{
-	struct op *o = op_of_pass(p);
-	struct tn_stat shown_st = *st;
-
-	shown_st.qid = unique(o->v, tn_entry_server(&p->req), st->qid);
-	return o->outer->owner->entry(o->outer, &shown_st, next);
-}
-
-static enum tn_status do_readdir(struct op *o)
-{
-	o->pass.entry = view_entry;
-	return do_io(o);
+	return tn_view_pass(o);
 }
 
 /* ---- what needs no open file ---- */
@@ -578,16 +501,16 @@ static enum tn_status do_readdir(struct op *o)
 static enum tn_status do_shown(struct op *o)
 {
 	o->held = shown(o, o->fid);
-	return pass(o);
+	return tn_view_pass(o);
 }
 
 static void view_stat(struct tn_pass *p, const struct tn_stat *st)
 {
-	struct op *o = op_of_pass(p);
+	struct op *o = tn_view_op_of(p);
 	struct tn_chan *behind = tn_chan_behind(o->held);
 	struct tn_stat shown_st = *st;
 
-	shown_st.qid = unique(o->v, behind->server, st->qid);
+	shown_st.qid = tn_view_qid(o->v, behind->server, st->qid);
 	if (is_root(o->fid))
 		shown_st.name = TN_STR("/");
 	else if (!tn_chan_same(behind, o->fid->at))
@@ -624,7 +547,7 @@ static enum tn_status removing(struct op *o)
 	if (o->name.err != TN_OK)
 		return refuse_as_name(o);
 	o->held = take_chan(&o->name);
-	return pass(o);
+	return tn_view_pass(o);
 }
 
 static enum tn_status do_remove(struct op *o)
@@ -641,7 +564,7 @@ static enum tn_status do_remove(struct op *o)
 	if (is_mount(o, f->at))
 		return refuse(o, TN_EISMOUNT);
 	o->held = tn_chan_get(f->open);
-	return pass(o);
+	return tn_view_pass(o);
 }
 
 /* ---- clunk ---- */
@@ -652,7 +575,7 @@ static void clunk_done(struct tn_req *r)
 
 	tn_req_take_error(o->outer, r);
 	o->answered = true;
-	resume(o);
+	tn_view_resume(o);
 }
 
 static bool clunk_keep(struct tn_req *r)
@@ -701,7 +624,7 @@ static enum tn_status pass_both(struct op *o)
 {
 	if (o->held2 && o->held2->server != o->held->server)
 		return refuse(o, TN_EXDEV);
-	return pass(o);
+	return tn_view_pass(o);
 }
 
 /* The new name was looked for: it goes to where it is, or to where files are made. */
@@ -799,7 +722,7 @@ static const struct {
 	[TN_OPEN] = { do_open, false }, /* sees for itself, as wstat does */
 	[TN_CREATE] = { do_create, true },
 	[TN_READ] = { do_io, false },
-	[TN_READDIR] = { do_readdir, false },
+	[TN_READDIR] = { tn_view_readdir, false },
 	[TN_WRITE] = { do_io, true },
 	[TN_CLUNK] = { do_clunk, false },
 	[TN_REMOVE] = { do_remove, true },
@@ -831,7 +754,6 @@ static enum tn_status cannot(struct tn_req *r)
 static enum tn_status view_op(struct tn_req *r)
 {
 	struct view *v = view_of(r->server);
-	struct tn_node *node = v->proc->node;
 	enum tn_status status;
 	struct op *o;
 
@@ -840,24 +762,12 @@ static enum tn_status view_op(struct tn_req *r)
 	o = op_new(v, r);
 	if (!o)
 		return cannot(r);
-	if (node->view_depth < NEST_MAX) {
-		node->view_depth++;
-		status = serve[r->type].serve(o);
-		node->view_depth--;
-	} else if (tn_keep(r)) {
-		o->kept = true;
-		o->then = serve[r->type].serve;
-		enqueue(o);
-		return TN_LATER;
-	} else {
-		status = cannot(r);
-	}
+	status = serve[r->type].serve(o);
 	if (status == TN_DONE)
 		op_free(o);
 	return status;
 }
 
-/* One that is queued goes on soon by itself; what it then asks for is answered or flushed in its turn. */
 static enum tn_status view_flush(struct tn_req *r)
 {
 	struct op *o = r->keeper;
@@ -872,7 +782,6 @@ static void view_free(struct tn_server *s)
 {
 	struct view *v = view_of(s);
 
-	tn_loop_forget(s->home, &v->task);
 	for (struct fid *f = v->fids, *next; f; f = next) {
 		next = f->next;
 		tn_free(f);
@@ -933,6 +842,5 @@ struct tn_server *tn_view_new(struct tn_proc *proc, struct tn_chan *root,
 	}
 	v->root = tn_chan_get(root);
 	v->options = *o;
-	v->task.fn = run_queue;
 	return &v->s;
 }

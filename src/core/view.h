@@ -13,16 +13,21 @@
 #include "core/server.h"
 
 struct tn_view_options {
-	bool read_only;       /* whatever changes a file is refused with TN_EROFS */
-	bool no_duplicates;   /* listings of unions: the first of a name only (FUSE, POSIX; product.md keeps 9P raw) */
-	bool show_mounts;     /* listings also have mount points whose name no member has (gateway.md) */
-	bool follow;          /* symbolic links are followed for the peer, within the view (plain 9P2000) */
+	bool read_only; /* whatever changes a file is refused with TN_EROFS */
+	/* Listings of unions: the first of a name only. For FUSE, POSIX; product.md keeps 9P raw. */
+	bool no_duplicates;
+	/* Listings also have mount points whose name no member has. gateway.md. */
+	bool show_mounts;
+	/* Symbolic links are followed for the peer, within the view. For plain 9P2000. */
+	bool follow;
 };
 
 /*
- * The name space of `proc`, live, from `root` (counted; as TN_FOR_TARGET gave it) down. An attach name is a path in it; one
- * that is not there is refused with TN_EBADATTACH. One reference. NULL: no memory.
+ * The name space that `proc` has now, live, from `root` (counted; as TN_FOR_TARGET gave it) down. An attach name is a path
+ * in it; one that is not there is refused with TN_EBADATTACH. A view may show views; a fid leads through 32 of them at
+ * most (TN_ELIMIT_DEPTH). One reference. NULL: no memory.
  */
-struct tn_server *tn_view_new(struct tn_proc *proc, struct tn_chan *root, const struct tn_view_options *o);
+struct tn_server *tn_view_new(struct tn_proc *proc, struct tn_chan *root,
+    const struct tn_view_options *o);
 
 #endif

@@ -411,8 +411,9 @@ int tn_call_close(struct tn_proc *p, int fd)
 	if (!f)
 		return fail(TN_EBADFD);
 	fds_of(p)->file[fd] = NULL;
-	if (f->refs > 1) {
-		f->refs--;
+	/* Another process has the file, or something else holds the Chan: then nothing is clunked now. */
+	if (f->refs > 1 || tn_count_read(&f->chan->refs) > 1) {
+		file_put(f);
 		return fail(TN_OK);
 	}
 	tn_req_init(&r, TN_CLUNK, f->chan, &tn_call_owner);
@@ -575,6 +576,7 @@ int tn_call_stat(struct tn_proc *p, const char *name, struct tn_call_stat *out)
 	struct tn_name n;
 	int ret;
 
+	memset(out, 0, sizeof(*out));
 	if (resolve(&n, p, name, TN_FOR_ACCESS) < 0)
 		return -1;
 	ret = stat_chan(p, n.chan, n.path, out);

@@ -44,7 +44,7 @@ int64_t tn_call_seek(struct tn_proc *p, int fd, int64_t offset,
     int whence);                              /* 0 set, 1 by, 2 end */
 int tn_call_close(struct tn_proc *p, int fd); /* 0 when the server has closed it; its error else */
 
-/* A stat with its strings in `text`: one block, freed with tn_free. */
+/* A stat with its strings in `text`: one block, freed with tn_free; NULL after an error. */
 struct tn_call_stat {
 	struct tn_stat st;
 	char *text;
