@@ -20,6 +20,7 @@ void cmd_line_start(struct cmd_line *line, const char *verb)
 {
 	line->text = strdup(verb);
 	line->no_memory = line->text == NULL;
+	line->has_newline = false;
 }
 
 void cmd_line_word(struct cmd_line *line, const char *word)
@@ -31,6 +32,7 @@ void cmd_line_word(struct cmd_line *line, const char *word)
 		line->no_memory = true;
 		return;
 	}
+	line->has_newline = line->has_newline || strchr(word, '\n');
 	line->text = longer;
 	longer[had] = ' ';
 	tn_quote(word, longer + had + 1, need + 1);
@@ -92,9 +94,10 @@ int cmd_line_ask(struct cmd_line *line, const struct cmd_args *a, const char *wh
 		free(line->text);
 		return status;
 	}
-	if (line->no_memory) {
+	if (line->no_memory || line->has_newline) {
 		free(line->text);
-		cmd_say(a->command->name, what, "no memory");
+		cmd_say(a->command->name, what,
+		    line->no_memory ? "no memory" : "a newline fits in no line");
 		return CMD_FAILED;
 	}
 	status = tn_control_call(pid, line->text, ANSWER_MS, answer);

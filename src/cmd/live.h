@@ -11,6 +11,7 @@
 struct cmd_line {
 	char *text;
 	bool no_memory;
+	bool has_newline; /* a word has one, and would end the line */
 };
 
 void cmd_line_start(struct cmd_line *line, const char *verb);

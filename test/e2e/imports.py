@@ -16,11 +16,11 @@ class Net:
     def __init__(self, b):
         self.b, self.held = b, []
         self.outer = self.hold(['unshare', '-Urn', 'sh', '-c', HOLD])
-        self.run(self.outer, 'ip link add br type bridge && ip link set br up')
+        self.run(self.outer, 'ip link add name node-bridge type bridge && ip link set node-bridge up')
         self.pid = {}
         for node, address in ADDRESS.items():
             self.pid[node] = self.hold(self.enter(self.outer) + ['unshare', '-n', 'sh', '-c', HOLD])
-            self.run(self.outer, 'ip link add v{0} type veth peer name e{0} && ip link set v{0} master br up && '
+            self.run(self.outer, 'ip link add v{0} type veth peer name e{0} && ip link set v{0} master node-bridge up && '
                      'ip link set e{0} netns {1}'.format(node, self.pid[node]))
             self.run(self.pid[node], 'ip addr add %s/24 dev e%s && ip link set e%s up' % (address, node, node))
 
