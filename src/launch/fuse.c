@@ -201,6 +201,11 @@ void launch_fuse_unpin(struct launch_fuse *f, const char *path)
 		kernel_told(&forget->work, 0);
 }
 
+bool launch_fuse_is_telling(const struct launch_fuse *f)
+{
+	return f->telling > 0;
+}
+
 void launch_fuse_stats(const struct launch_fuse *f, struct launch_fuse_stats *out)
 {
 	*out = f->stats;

@@ -39,6 +39,12 @@ int launch_fuse_pin(struct launch_fuse *f, const char *path);
 void launch_fuse_unpin(struct launch_fuse *f, const char *path);
 
 /*
+ * The kernel is being told to forget an entry. A mount that is made there meanwhile would be taken away again: who mounts
+ * turns the loop until this is over.
+ */
+bool launch_fuse_is_telling(const struct launch_fuse *f);
+
+/*
  * A name of the root that no listing has and that shows `c` (counted; as TN_FOR_TARGET gave it: what is mounted there is
  * seen): what the launcher binds onto places in directories of the host, which the kernel serves. It begins with
  * LAUNCH_HIDDEN and stays until launch_fuse_hide. 0, or -ENOMEM.

@@ -400,6 +400,8 @@ int tn_shadow_apply(struct tn_shadow *s, const char *const *names, size_t n_name
 		if (h->place[0] == '/' && h->place[1])
 			error = plan_head(s, p, h, names, n_names);
 	}
+	while (launch_fuse_is_telling(s->f))
+		tn_host_loop_turn(tn_host_loop_core(s->hl));
 	if (!error && p->n)
 		error = tn_live_run(s->hl, &s->place, p->ops, p->n, step, &failed);
 	if (p)

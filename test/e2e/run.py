@@ -16,7 +16,7 @@ sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 import bench
 
-FILES = ['usage', 'commands', 'export', 'compose', 'man']
+FILES = ['usage', 'commands', 'export', 'compose', 'man', 'launch_process', 'launch_live']
 
 
 def chosen(args):
