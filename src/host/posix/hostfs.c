@@ -2,9 +2,9 @@
  * #host as a file server: requests on Chans that name files become acts. This file has the server, the way of an act
  * (here or to a worker and back), and attach, walk, stat, open, create, clunk; hostio.c has data, hostset.c changes.
  */
-#include "core/chan.h"
 #include "host/posix/hostfs.h"
 
+#include "core/chan.h"
 #include "host/posix/hostfs_in.h"
 
 #include <errno.h>

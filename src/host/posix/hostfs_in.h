@@ -244,6 +244,8 @@ struct hf_dir *hf_dir_new(void);
 void hf_dir_free(struct hf_dir *d);
 /* The next entry of d: 1; 0 at the end, -1 with errno. hf_dir_seek: 0 rewinds; an entry's `next` goes on behind it. */
 int hf_dir_next(struct hf_dir *d, struct hf_entry *e);
+/* The next name, and nothing about it, but for "." and ".."; NULL: the end, or an error. */
+const char *hf_dir_name(struct hf_dir *d);
 void hf_dir_seek(struct hf_dir *d, uint64_t offset);
 
 /* ---- users: owner.c ---- */
@@ -256,6 +258,8 @@ void hf_owners_free(struct hf_owners *o);
 void hf_owners_trim(struct hf_owners *o);
 struct tn_str hf_user_name(struct hf_owners *o, uint32_t uid);
 struct tn_str hf_group_name(struct hf_owners *o, uint32_t gid);
+/* The same without a table: any thread. */
+void hf_user_text(uint32_t uid, char *buf, size_t size);
 bool hf_user_number(struct tn_str name, uint32_t *uid);
 bool hf_group_number(struct tn_str name, uint32_t *gid);
 

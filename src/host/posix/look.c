@@ -278,6 +278,18 @@ static const struct dirent64 *next_raw(struct hf_dir *d, int *error)
 	return raw;
 }
 
+const char *hf_dir_name(struct hf_dir *d)
+{
+	const struct dirent64 *raw;
+	int error;
+
+	while ((raw = next_raw(d, &error)) != NULL) {
+		if (strcmp(raw->name, ".") != 0 && strcmp(raw->name, "..") != 0)
+			return raw->name;
+	}
+	return NULL;
+}
+
 static bool look_closer(struct hf_dir *d, const char *name, const struct hf_meta *near,
     struct hf_meta *m)
 {

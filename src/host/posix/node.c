@@ -12,6 +12,7 @@
 #include "fs/root.h"
 #include "host/posix/dial.h"
 #include "host/posix/hostfs.h"
+#include "host/posix/procfs.h"
 #include "link/mnt.h"
 
 #include <errno.h>
@@ -25,8 +26,9 @@ extern char **environ;
 struct node {
 	struct tn_node base; /* first */
 	struct tn_host_loop *h;
-	struct tn_server *root, *files, *services;
+	struct tn_server *root, *files, *services, *processes;
 	struct tn_srv *srv;
+	struct tn_procfs_options procs;
 	enum tn_err (*ns)(struct tn_proc *p, struct tn_server **out);
 };
 
@@ -120,6 +122,16 @@ static enum tn_err ns_instance(struct tn_proc *p, struct tn_str spec, struct tn_
 	return n->ns ? n->ns(p, out) : TN_ENODEV;
 }
 
+static enum tn_err proc_instance(struct tn_proc *p, struct tn_str spec, struct tn_server **out)
+{
+	struct node *n = node_of(p);
+
+	(void)spec;
+	if (!n->processes)
+		n->processes = tn_procfs_new(p->node->loop, &n->procs);
+	return n->processes ? shared(n->processes, out) : TN_ENOMEM;
+}
+
 /* product.md 3. Allowed: RFNOMNT's five (namespace-semantics.md 8). */
 static const struct tn_device_row rows[] = {
 	{ "root", '/', false, root_instance },
@@ -128,6 +140,7 @@ static const struct tn_device_row rows[] = {
 	{ "env", 'e', true, env_instance },
 	{ "srv", 's', false, srv_instance },
 	{ "pipe", '|', true, pipe_instance },
+	{ "proc", 'p', true, proc_instance },
 	{ "ns", 0, false, ns_instance },
 	{ "host", 0, false, host_instance },
 };
@@ -253,6 +266,7 @@ void tn_host_node_free(struct tn_node *node)
 	tn_server_put(n->services);
 	if (n->srv)
 		tn_srv_put(n->srv);
+	tn_server_put(n->processes);
 	tn_server_put(n->files);
 	tn_server_put(n->root);
 	tn_free(n);
@@ -278,6 +292,15 @@ void tn_host_node_ns(struct tn_node *node,
     enum tn_err (*instance)(struct tn_proc *p, struct tn_server **out))
 {
 	((struct node *)node->host)->ns = instance;
+}
+
+void tn_host_node_procs(struct tn_node *node, const struct tn_procfs_options *o)
+{
+	struct node *n = node->host;
+
+	n->procs = *o;
+	tn_server_put(n->processes);
+	n->processes = NULL;
 }
 
 /* ---- a process's part ---- */

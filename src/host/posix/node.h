@@ -9,6 +9,7 @@
 #include "fs/env.h"
 #include "fs/srv.h"
 #include "host/posix/loop.h"
+#include "host/posix/procfs.h"
 
 /* A node on h's loop, with all devices. NULL: no memory. */
 struct tn_node *tn_host_node_new(struct tn_host_loop *h);
@@ -33,5 +34,11 @@ struct tn_srv *tn_host_node_srv(struct tn_node *node);
 /* What #ns attaches to for p: counted for the caller. NULL (at first): there is no #ns. */
 void tn_host_node_ns(struct tn_node *node,
     enum tn_err (*instance)(struct tn_proc *p, struct tn_server **out));
+
+/*
+ * Which processes #proc shows, and their `ns` (procfs.h; copied). At first: those of this user, and what the kernel has
+ * mounted for them. `tenon run` says which are inside. Who has attached before keeps what he sees.
+ */
+void tn_host_node_procs(struct tn_node *node, const struct tn_procfs_options *o);
 
 #endif

@@ -127,6 +127,11 @@ static bool number(const char *text, uint32_t *value)
 	return *end == 0 && text[0] >= '0' && text[0] <= '9';
 }
 
+void hf_user_text(uint32_t uid, char *buf, size_t size)
+{
+	look_up(uid, false, buf, size);
+}
+
 bool hf_user_number(struct tn_str name, uint32_t *uid)
 {
 	char text[256], buf[16384];
