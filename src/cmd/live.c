@@ -46,8 +46,12 @@ void cmd_line_name(struct cmd_line *line, const char *name)
 		cmd_line_word(line, name);
 		return;
 	}
-	if (!getcwd(cwd, sizeof(cwd)) ||
-	    asprintf(&whole, "%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd, name) < 0) {
+	/* A directory that has no name any more: the server says what it makes of the rest. */
+	if (!getcwd(cwd, sizeof(cwd)) || cwd[0] != '/') {
+		cmd_line_word(line, name);
+		return;
+	}
+	if (asprintf(&whole, "%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd, name) < 0) {
 		line->no_memory = true;
 		return;
 	}

@@ -352,6 +352,7 @@ bool tn_compose_file(struct tn_compose *c, const char *path)
 struct apply {
 	struct tn_compose *c;
 	struct tn_proc *p; /* in a name space of its own until all is well */
+	bool in_file;      /* the line of a name space file is being carried out */
 };
 
 static bool fail_call(struct apply *a, const char *what)
@@ -536,7 +537,8 @@ static bool fail_source(struct apply *a, const char *src)
 {
 	char hint[TN_COMPOSE_ERROR_SIZE];
 
-	if (tn_call_err() != TN_ENOENT || !a->c->clean || src[0] != '/' || access(src, F_OK) != 0)
+	if (tn_call_err() != TN_ENOENT || !a->c->clean || a->in_file || src[0] != '/' ||
+	    access(src, F_OK) != 0)
 		return fail_call(a, src);
 	snprintf(hint, sizeof(hint), "%s here; the host's is #host%s", tn_err_text(TN_ENOENT), src);
 	return fail(a->c, src, hint);
@@ -703,9 +705,10 @@ bool tn_compose_apply(struct tn_compose *c, struct tn_proc *p)
 
 	if (!ok)
 		fail(c, "name space", tn_err_text(TN_ENOMEM));
-	for (size_t i = 0; ok && i < c->n; i++)
-		ok = c->ops[i].is_file ? apply_script(&a, &c->ops[i].script)
-				       : apply_op(&a, &c->ops[i]);
+	for (size_t i = 0; ok && i < c->n; i++) {
+		a.in_file = c->ops[i].is_file;
+		ok = a.in_file ? apply_script(&a, &c->ops[i].script) : apply_op(&a, &c->ops[i]);
+	}
 	if (ok) {
 		tn_proc_set_ns(p, tn_ns_get(a.p->ns));
 		tn_proc_set_dot(p, tn_chan_get(a.p->dot));
