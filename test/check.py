@@ -70,7 +70,7 @@ SUITES = [
     e2e('compose'),
     e2e('man'),
     e2e('launch_process', alone=True),
-    e2e('live', alone=True),
+    e2e('launch_live', alone=True),
 ]
 
 
