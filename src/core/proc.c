@@ -111,6 +111,8 @@ struct tn_proc *tn_proc_copy(struct tn_proc *p)
 	new->slash = tn_chan_get(p->slash);
 	new->dot = tn_chan_get(p->dot);
 	new->pid = p->pid;
+	if (p->share_env)
+		p->share_env(new, p);
 	return new;
 }
 

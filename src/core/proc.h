@@ -43,6 +43,8 @@ struct tn_proc {
 	struct tn_user *user;
 	void *env; /* the environment group: fs/env.h */
 	void *fds; /* the descriptor table: lib */
+	/* Gives a copy of the process the same environment; NULL: copies have none. Set with env. */
+	void (*share_env)(struct tn_proc *copy, const struct tn_proc *from);
 	void (*free_env)(struct tn_proc
 		*p); /* called by the last put when env, fds are set; set by who sets those */
 	void (*free_fds)(struct tn_proc *p);
@@ -51,7 +53,7 @@ struct tn_proc {
 
 /* A process with an empty name space: `/` and `.` are `#/`. NULL: no memory. */
 struct tn_proc *tn_proc_new(struct tn_node *node, struct tn_user *user);
-/* The same ns, `/`, `.`, user and pid; env and fds NULL; to be changed by the caller. */
+/* The same ns, `/`, `.`, user and pid, the environment shared, fds NULL; to be changed by the caller. */
 struct tn_proc *tn_proc_copy(struct tn_proc *p);
 struct tn_proc *tn_proc_get(struct tn_proc *p);
 void tn_proc_put(struct tn_proc *p);

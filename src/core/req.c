@@ -181,8 +181,20 @@ enum tn_status tn_reply_text(struct tn_req *r, const char *text, size_t len)
 	return TN_DONE;
 }
 
+/*
+ * stat(5)'s type, the letter of the device: how a peer can know that a file is made up when it is read, so that its
+ * length says nothing and its bytes must not be kept. Files that are kept somewhere say 0.
+ */
 enum tn_status tn_reply_stat(struct tn_req *r, const struct tn_stat *st)
 {
-	r->owner->stat(r, st);
+	struct tn_stat with_type;
+
+	if (!(r->server->flags & (TN_SF_DEVICE | TN_SF_BLOCKS)) || st->type != 0) {
+		r->owner->stat(r, st);
+		return TN_DONE;
+	}
+	with_type = *st;
+	with_type.type = r->server->label[0] == '#' ? (uint8_t)r->server->label[1] : '#';
+	r->owner->stat(r, &with_type);
 	return TN_DONE;
 }

@@ -432,8 +432,8 @@ static enum tn_status stat_then(struct tn_call *call)
 /* type, dev, qid: stat(5) lets nobody change them; each part is "don't touch" or what we said it is. */
 static bool touches_identity(const struct tn_stat *st, struct tn_qid is)
 {
-	if ((st->valid & TN_ST_DEV) &&
-	    ((st->type != 0 && st->type != UINT16_MAX) || (st->dev != 0 && st->dev != UINT32_MAX)))
+	/* type is what a stat said, and is nobody's to change: whatever comes back is passed over. */
+	if ((st->valid & TN_ST_DEV) && st->dev != 0 && st->dev != UINT32_MAX)
 		return true;
 	/* A version is never compared: it may have moved since the peer looked. */
 	return (st->valid & TN_ST_QID) &&
@@ -578,8 +578,7 @@ void tn_dialect_stat(struct tn_stat *out, const struct tn_stat *st, enum tn_dial
 {
 	*out = *st;
 	out->valid |= TN_ST_QID | TN_ST_MODE | TN_ST_LENGTH | TN_ST_ATIME | TN_ST_MTIME | TN_ST_DEV;
-	out->type = 0; /* for the kernel that mounts us to fill in */
-	out->dev = 0;
+	out->dev = 0; /* for the kernel that mounts us to fill in */
 	out->qid = tn_dialect_qid(st->qid, dialect);
 	out->mode = (st->mode & dialects[dialect].dm & 0x00ffffffu) | (uint32_t)out->qid.type << 24;
 	if (out->qid.type & TN_QTDIR)

@@ -112,12 +112,16 @@ void tn_random(void *buf, size_t size)
 
 void tn_log(const char *text, size_t len)
 {
+	if (tn_log_hook)
+		tn_log_hook(text, len);
+	else
+		tn_log_stderr(text, len);
+}
+
+void tn_log_stderr(const char *text, size_t len)
+{
 	struct iovec line[2] = { { (void *)text, len }, { "\n", 1 } };
 
-	if (tn_log_hook) {
-		tn_log_hook(text, len);
-		return;
-	}
 	/* One writev: lines of several threads do not mix. Nobody can be told when it fails. */
 	if (writev(STDERR_FILENO, line, 2) < 0)
 		return;

@@ -15,6 +15,9 @@ extern bool (*tn_alloc_hook)(size_t size);
 /* Gets each line of tn_log, unterminated, on any thread. NULL (the default): lines go to standard error. */
 extern void (*tn_log_hook)(const char *text, size_t len);
 
+/* What happens to a line without a hook: for a hook that adds to it. */
+void tn_log_stderr(const char *text, size_t len);
+
 /* Where tn_now_ns comes from when not NULL: a test moves the clock. */
 extern uint64_t (*tn_now_hook)(void);
 

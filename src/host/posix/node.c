@@ -6,11 +6,13 @@
 
 #include "core/chan.h"
 #include "core/server.h"
+#include "fs/cons.h"
 #include "fs/mntgen.h"
 #include "fs/pipe.h"
 #include "fs/ram.h"
 #include "fs/root.h"
 #include "host/posix/dial.h"
+#include "host/posix/host.h"
 #include "host/posix/hostfs.h"
 #include "host/posix/procfs.h"
 #include "link/mnt.h"
@@ -19,6 +21,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -26,7 +29,7 @@ extern char **environ;
 struct node {
 	struct tn_node base; /* first */
 	struct tn_host_loop *h;
-	struct tn_server *root, *files, *services, *processes;
+	struct tn_server *root, *files, *services, *processes, *console;
 	struct tn_srv *srv;
 	struct tn_procfs_options procs;
 	enum tn_err (*ns)(struct tn_proc *p, struct tn_server **out);
@@ -83,11 +86,20 @@ static void free_env(struct tn_proc *p)
 	p->env = NULL;
 }
 
+/* rfork(2) without RFENVG: the copies of a process's part that composing and views make see one environment. */
+static void share_env(struct tn_proc *copy, const struct tn_proc *from)
+{
+	copy->env = tn_env_get(from->env);
+	copy->free_env = from->free_env;
+	copy->share_env = from->share_env;
+}
+
 static bool has_env(struct tn_proc *p)
 {
 	if (!p->env) {
 		p->env = tn_env_new();
 		p->free_env = free_env;
+		p->share_env = p->env ? share_env : NULL;
 	}
 	return p->env != NULL;
 }
@@ -104,6 +116,12 @@ static enum tn_err srv_instance(struct tn_proc *p, struct tn_str spec, struct tn
 {
 	(void)spec;
 	return shared(node_of(p)->services, out);
+}
+
+static enum tn_err cons_instance(struct tn_proc *p, struct tn_str spec, struct tn_server **out)
+{
+	(void)spec;
+	return shared(node_of(p)->console, out);
 }
 
 static enum tn_err host_instance(struct tn_proc *p, struct tn_str spec, struct tn_server **out)
@@ -139,6 +157,7 @@ static const struct tn_device_row rows[] = {
 	{ "ram", 0, false, ram_instance },
 	{ "env", 'e', true, env_instance },
 	{ "srv", 's', false, srv_instance },
+	{ "cons", 'c', true, cons_instance },
 	{ "pipe", '|', true, pipe_instance },
 	{ "proc", 'p', true, proc_instance },
 	{ "ns", 0, false, ns_instance },
@@ -183,7 +202,6 @@ static void post_free(struct tn_post *p)
 
 static const struct tn_post_ops post_ops = { post_instance, post_lives, post_text, post_free };
 
-/* Nothing is dialled before somebody attaches. */
 /*
  * A line in #srv makes this node dial. Whoever can write there may be a peer of an export: he gets no command run
  * (exec!) and none of this program's descriptors (fd!).
@@ -232,6 +250,39 @@ static enum tn_err make_post(void *arg, struct tn_user *who, struct tn_str dial,
 	return TN_OK;
 }
 
+/* ---- the console: what this program has logged ---- */
+
+/* One for the program, as its log is; held by each node's #cons. */
+static struct tn_cons_log *console_log;
+
+static void log_line(const char *text, size_t len)
+{
+	tn_cons_log_line(console_log, text, len);
+	tn_log_stderr(text, len);
+}
+
+static uint32_t own_pid(void *arg)
+{
+	(void)arg;
+	return (uint32_t)getpid();
+}
+
+static struct tn_server *console_new(struct tn_loop *loop)
+{
+	static struct utsname names;
+	struct tn_cons_host host = { .pid = own_pid, .sysname = names.nodename };
+
+	if (names.nodename[0] == '\0' && uname(&names) != 0)
+		host.sysname = NULL;
+	if (!console_log)
+		console_log = tn_cons_log_new(0);
+	if (!console_log)
+		return NULL;
+	host.log = console_log;
+	tn_log_hook = log_line;
+	return tn_cons_new(loop, &host);
+}
+
 /* ---- the node ---- */
 
 struct tn_node *tn_host_node_new(struct tn_host_loop *h)
@@ -249,7 +300,8 @@ struct tn_node *tn_host_node_new(struct tn_host_loop *h)
 	n->root = tn_rootfs_new(loop);
 	n->srv = tn_srv_new();
 	n->services = n->srv ? tn_srv_server(loop, n->srv) : NULL;
-	if (!n->root || !n->services) {
+	n->console = console_new(loop);
+	if (!n->root || !n->services || !n->console) {
 		tn_host_node_free(&n->base);
 		return NULL;
 	}
@@ -264,6 +316,7 @@ void tn_host_node_free(struct tn_node *node)
 	if (!n)
 		return;
 	tn_server_put(n->services);
+	tn_server_put(n->console);
 	if (n->srv)
 		tn_srv_put(n->srv);
 	tn_server_put(n->processes);
