@@ -153,11 +153,77 @@ void launch_attr(const struct launch_fuse *f, const struct tn_server *server,
 uint64_t launch_ino_number(uint64_t instance, uint64_t path);
 bool launch_is_direct(const struct tn_server *server, const struct tn_stat *st);
 
-/* ---- fops.c ---- */
+/* ---- fops.c: names and attributes ---- */
 
+struct launch_fuse *launch_door_of(fuse_req_t req);
+
+/* The kernel's request, for the one answer; NULL: it was interrupted and has its answer. */
+fuse_req_t launch_answering(struct launch_op *op);
+
+/* An operation on the name `name` in the directory `ino`; the name is in op->text. NULL: it was refused. */
+struct launch_op *launch_op_with_name(fuse_req_t req, fuse_ino_t ino, const char *name);
+
+/* Looks up op->text in the directory op->node and answers with the entry. */
+void launch_look_up(struct launch_op *op);
+
+/* The entry of a node of which op->attr was just learnt. */
+void launch_fill_entry(struct launch_op *op, struct launch_node *node, struct fuse_entry_param *e);
+uint32_t launch_dm_of(mode_t mode);
+
+/* ---- fopen.c: open files ---- */
+
+/* A handle of the node's with the open Chan c (taken, but not on failure). NULL: no memory. */
+struct launch_handle *launch_handle_new(struct launch_op *op, struct launch_node *node,
+    struct tn_chan *c);
 void launch_handle_close(struct launch_fuse *f,
     struct launch_handle *h); /* the program has let go of it */
 void launch_handle_put(struct launch_fuse *f, struct launch_handle *h); /* takes NULL */
+
+struct launch_handle *launch_handle_of(const struct fuse_file_info *fi); /* NULL: none */
+void launch_take_handle(struct launch_op *op, const struct fuse_file_info *fi);
+
+/* An operation on an open file: op->handle, and op->chan its Chan. NULL: it was refused. */
+struct launch_op *launch_op_on_handle(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+bool launch_op_data(struct launch_op *op, size_t size); /* false: it was refused */
+void launch_answer_open(struct launch_op *op, struct launch_handle *h);
+uint32_t launch_open_flags(int flags);
+
+/* op->chan2 becomes a Chan of the same file as op->chan that is nobody else's: to be opened, removed, renamed. */
+void launch_clone_chan(struct launch_op *op, launch_step next);
+
+/* ---- fmake.c ---- */
+
+/* op->chan becomes where the directory op->node lets things be made; then op->made_in. The second: it is shown already. */
+void launch_in_maker(struct launch_op *op, launch_step next);
+void launch_choose_maker(struct launch_op *op);
+
+/* ---- the operations, rows of launch_fops ---- */
+
+void launch_do_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
+void launch_do_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void launch_do_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
+void launch_do_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+    struct fuse_file_info *fi);
+void launch_do_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void launch_do_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void launch_do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void launch_do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+    struct fuse_file_info *fi);
+void launch_do_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+    struct fuse_file_info *fi);
+void launch_do_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
+void launch_do_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length,
+    struct fuse_file_info *fi);
+void launch_do_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+    struct fuse_file_info *fi);
+void launch_do_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void launch_do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+    struct fuse_file_info *fi);
+void launch_do_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void launch_do_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void launch_do_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+    const char *newname, unsigned int flags);
+void launch_do_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *newname);
 
 extern const struct fuse_lowlevel_ops launch_fops;
 
