@@ -15,7 +15,7 @@
  *
  * Until tn_keep, names and data of r may lie in a buffer that is used again when the operation returns; tn_keep moves
  * them to where they stay until tn_respond. So tn_keep comes before r is shown to anybody else, and pointers into r
- * are taken after it. A kept request can be flushed at any time: TN_FLUSH is called with that request, and the server
+ * are taken after it; what an operation has put into the data of a read before is lost. A kept request can be flushed at any time: TN_FLUSH is called with that request, and the server
  * ends it soon, by tn_fail(r, TN_EINTR) and tn_respond or by its ordinary answer.
  *
  * Threads: a server and its Chans and requests are touched on its home loop only.

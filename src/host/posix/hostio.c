@@ -39,27 +39,20 @@ static enum tn_err begin_io(struct hf_act *a, struct tn_req *r)
 static void settle_read(struct hf_act *a)
 {
 	struct tn_req *r = settled(a);
-	uint32_t had = a->how; /* bytes that were there before the worker was asked */
 
-	if (!r) {
-		if (a->r && had > 0) { /* those are good */
-			tn_fail(a->r, TN_OK);
-			a->r->u.io.count = had;
-		}
+	if (!r)
 		return;
-	}
-	memcpy(r->u.io.data + had, a->data, a->n);
-	r->u.io.count = had + a->n;
+	memcpy(r->u.io.data, a->data, a->n);
+	r->u.io.count = a->n;
 }
 
-/* The rest of the read, behind the first `had` bytes. */
-static enum tn_status read_later(struct hf_act *a, uint32_t had)
+/* The whole read, by a worker: what was read here before is not kept when the request is (tenon/server.h). */
+static enum tn_status read_later(struct hf_act *a)
 {
 	struct tn_req *r = a->r;
 
-	a->how = had;
-	a->count = r->u.io.count - had;
-	a->offset = r->u.io.offset + had;
+	a->count = r->u.io.count;
+	a->offset = r->u.io.offset;
 	a->data = tn_alloc(a->count);
 	if (!a->data)
 		return tn_fail(r, TN_ENOMEM);
@@ -81,7 +74,7 @@ enum tn_status hf_read(struct tn_req *r)
 		return TN_DONE;
 	}
 	if (a.slow || a.file->lane.running)
-		return read_later(&a, 0);
+		return read_later(&a);
 	while (had < count) {
 		struct iovec to = { r->u.io.data + had, count - had };
 		ssize_t n = preadv2(a.fd, &to, 1, (off_t)(r->u.io.offset + had), RWF_NOWAIT);
@@ -92,7 +85,7 @@ enum tn_status hf_read(struct tn_req *r)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
-			return read_later(&a, had);
+			return read_later(&a);
 		if (n < 0 && had == 0)
 			return tn_fail(r, hf_err(errno));
 		if (n <= 0)
