@@ -1,18 +1,14 @@
 /*
- * The connection of mnt: dialling, the version, frames in and out, and the bound on waiting. product.md 5: whatever a
- * server does, an operation ends within the bound. One timer does it: it looks at all ops when the soonest bound may
- * have come, which in a healthy connection is once in half a bound, however many requests go by.
+ * The life of a client: dialling, the version, the loss of a connection, dialling again. What waits for a connection is
+ * failed with its end, whether it was sent or not; nothing is sent twice.
  */
 #include "link/client.h"
 
 #include "link/mnt.h"
 
 enum {
-	BUF_FIRST = 4096,  /* bytes of a buffer that is idle */
-	BUF_BUSY = 65536,  /* to which reads that fill the whole buffer make it grow */
 	LABEL_SHOWN = 160, /* bytes of a label in a message */
 	VERSION_SHOWN = 32,
-	OPS_IDLE = 8, /* spare ops that an idle client keeps */
 	DIAL_DOUBLINGS = 4
 };
 
@@ -20,8 +16,6 @@ static const uint64_t second_ns = 1000000000u;
 static const uint64_t dial_again_ns = 100000000u;
 
 static void turn(struct tn_task *task);
-static void tick(struct tn_timer *timer);
-static const struct tn_stream_ops stream_ops;
 
 /* ---- words ---- */
 
@@ -85,45 +79,18 @@ void tn_op_fail_lost(struct tn_op *op, const char *why)
 	fail_words(op, TN_ECONNLOST, &w);
 }
 
-/* ---- buffers ---- */
-
-static void buf_reset(struct tn_buf *buf)
+void tn_op_fail_late(struct tn_op *op)
 {
-	buf->at = buf->end = 0;
-}
+	struct words w = { .len = 0 };
 
-/* What is there moves to the front. */
-static void buf_pack(struct tn_buf *buf)
-{
-	if (buf->at == 0)
-		return;
-	memmove(buf->p, buf->p + buf->at, buf->end - buf->at);
-	buf->end -= buf->at;
-	buf->at = 0;
-}
-
-static bool buf_resize(struct tn_buf *buf, size_t size)
-{
-	uint8_t *p = tn_realloc(buf->p, buf->size, size);
-
-	if (!p)
-		return false;
-	buf->p = p;
-	buf->size = size;
-	return true;
-}
-
-static void buf_shrink(struct tn_buf *buf, size_t size)
-{
-	if (buf->size <= size || buf->at != buf->end)
-		return;
-	buf_reset(buf);
-	buf_resize(buf, size);
+	say(&w, "no answer: ");
+	say_label(&w, op->client);
+	fail_words(op, TN_ETIMEDOUT, &w);
 }
 
 /* ---- the transport ---- */
 
-static void tell_transport(struct tn_client *client)
+void tn_client_tell(struct tn_client *client)
 {
 	if (client->stream.transport)
 		client->stream.transport->ready(&client->stream);
@@ -136,7 +103,7 @@ static void drop_transport(struct tn_client *client)
 		return;
 	client->dropping = true;
 	client->stream.closing = true;
-	tell_transport(client);
+	tn_client_tell(client);
 	tn_loop_defer(client->loop, &client->task);
 }
 
@@ -180,15 +147,14 @@ static void down(struct tn_client *client, enum tn_err err, const struct words *
 	client->good = false;
 	doom_all(client);
 	tn_rpcs_forget(client);
-	buf_reset(&client->in);
-	buf_reset(&client->out);
+	tn_client_reset(client);
 	drop_transport(client);
 	while ((op = client->doomed.first) != NULL)
 		fail_words(op, err, w);
 	tn_loop_defer(client->loop, &client->task);
 }
 
-static void lost(struct tn_client *client, const char *why)
+void tn_client_lost(struct tn_client *client, const char *why)
 {
 	struct words w;
 
@@ -273,7 +239,7 @@ void tn_client_connected(struct tn_client *client)
 		return;
 	}
 	if (!client->stream.transport) {
-		lost(client, NULL); /* it has hung up already */
+		tn_client_lost(client, NULL); /* it has hung up already */
 		return;
 	}
 	client->state = TN_CLIENT_VERSION;
@@ -311,7 +277,7 @@ static bool take_version(struct tn_client *client, struct tn_str version)
 	return version.len > len && memcmp(version.s, plain, len) == 0 && version.s[len] == '.';
 }
 
-static void version_answer(struct tn_client *client, const struct tn_msg *m)
+void tn_client_version(struct tn_client *client, const struct tn_msg *m)
 {
 	if (m->tag != TN_NOTAG || (m->type != TN_RVERSION && m->type != TN_RERROR)) {
 		refuse_version(client, "not a 9P server", (struct tn_str){ NULL, 0 });
@@ -329,314 +295,6 @@ static void version_answer(struct tn_client *client, const struct tn_msg *m)
 		client->quiet_ns = tn_now_ns();
 		tn_op_wake_all(client, &client->waiting);
 	}
-}
-
-/* ---- frames in ---- */
-
-/* One whole frame. Returns NULL, or why the connection must end. */
-static const char *frame(struct tn_client *client, const uint8_t *p, size_t len)
-{
-	struct tn_msg m;
-	const char *wrong;
-
-	client->stats.messages_in++;
-	if (tn_msg_decode(&m, client->dialect, p, len) != TN_CODEC_OK)
-		return "malformed message";
-	if (client->state == TN_CLIENT_VERSION) {
-		version_answer(client, &m);
-		return NULL;
-	}
-	wrong = tn_rpcs_answer(client, &m);
-	if (!wrong)
-		client->good = true;
-	return wrong;
-}
-
-static uint8_t *input(struct tn_stream *s, size_t *room)
-{
-	struct tn_client *client = (struct tn_client *)s;
-
-	if (client->state < TN_CLIENT_VERSION) {
-		*room = 0;
-		return NULL;
-	}
-	*room = client->in.size - client->in.end;
-	return client->in.p + client->in.end;
-}
-
-/* After frames were taken: room for the rest of the next one, so that input always has some. */
-static bool make_room(struct tn_client *client, bool was_full)
-{
-	struct tn_buf *in = &client->in;
-	size_t want = in->size, len = 0;
-
-	buf_pack(in);
-	if (in->end >= 4)
-		len = (size_t)in->p[0] | (size_t)in->p[1] << 8 | (size_t)in->p[2] << 16 |
-		      (size_t)in->p[3] << 24;
-	if (was_full && want < BUF_BUSY)
-		want *= 2;
-	if (want < len)
-		want = len;
-	if (want > client->msize)
-		want = client->msize;
-	if (want <= in->size || buf_resize(in, want))
-		return true;
-	return len <= in->size; /* without memory as it is, if the frame fits */
-}
-
-static void arrived(struct tn_stream *s, size_t n)
-{
-	struct tn_client *client = (struct tn_client *)s;
-	struct tn_buf *in = &client->in;
-	bool was_full;
-
-	if (client->state < TN_CLIENT_VERSION)
-		return;
-	in->end += n;
-	was_full = in->end == in->size;
-	client->stats.bytes_in += n;
-	client->quiet_ns = tn_now_ns();
-	for (;;) {
-		int32_t len = tn_frame_len(in->p + in->at, in->end - in->at, client->msize);
-		uint32_t generation = client->generation;
-		const char *wrong = len < 0 ? "bad size of a message" : NULL;
-
-		if (len == 0)
-			break;
-		if (!wrong) {
-			const uint8_t *p = in->p + in->at;
-
-			in->at += (size_t)len;
-			wrong = frame(client, p, (size_t)len);
-		}
-		if (client->generation != generation)
-			return;
-		if (wrong) {
-			lost(client, wrong);
-			return;
-		}
-	}
-	if (!make_room(client, was_full)) {
-		lost(client, "out of memory");
-		return;
-	}
-	tn_op_run_all(client);
-	if (client->ending)
-		tn_loop_defer(client->loop, &client->task);
-}
-
-static void hangup(struct tn_stream *s, enum tn_err why)
-{
-	struct tn_client *client = (struct tn_client *)s;
-
-	(void)why;
-	s->transport = NULL;
-	s->closing = false;
-	client->dropping = false;
-	if (client->state >= TN_CLIENT_VERSION)
-		lost(client, NULL);
-	tn_loop_defer(client->loop, &client->task);
-}
-
-/* ---- frames out ---- */
-
-static bool more_room(struct tn_client *client)
-{
-	struct tn_buf *out = &client->out;
-	size_t size = out->size * 2;
-
-	if (out->at > 0) {
-		buf_pack(out);
-		return true;
-	}
-	if (size > client->msize)
-		size = client->msize;
-	return size > out->size && buf_resize(out, size);
-}
-
-enum tn_put tn_client_put_msg(struct tn_client *client, const struct tn_msg *m)
-{
-	struct tn_buf *out = &client->out;
-	enum tn_codec_err err;
-	size_t len;
-
-	do {
-		err = tn_msg_encode(m, client->dialect, out->p + out->end, out->size - out->end,
-		    &len);
-	} while (err == TN_CODEC_ROOM && more_room(client));
-	if (err == TN_CODEC_OK && len > client->msize)
-		return TN_PUT_NEVER;
-	if (err == TN_CODEC_OK) {
-		out->end += len;
-		client->stats.messages_out++;
-		tell_transport(client);
-		return TN_PUT_OK;
-	}
-	if (err != TN_CODEC_ROOM)
-		return TN_PUT_NEVER;
-	if (out->at < out->end)
-		return TN_PUT_LATER;
-	return out->size < client->msize ? TN_PUT_NOMEM : TN_PUT_NEVER;
-}
-
-static size_t output(struct tn_stream *s, struct tn_vec *vec, size_t max)
-{
-	struct tn_buf *out = &((struct tn_client *)s)->out;
-
-	if (max == 0 || out->at == out->end)
-		return 0;
-	vec[0].data = out->p + out->at;
-	vec[0].len = out->end - out->at;
-	return 1;
-}
-
-/*
- * A transport that could not take all and now takes more is a sign of life: a long message on a slow line. One that
- * takes everything at once is none: the host's buffers do that too when the peer is dead.
- */
-static void sent(struct tn_stream *s, size_t n)
-{
-	struct tn_client *client = (struct tn_client *)s;
-	struct tn_buf *out = &client->out;
-
-	if (client->state < TN_CLIENT_VERSION)
-		return;
-	out->at += n;
-	client->stats.bytes_out += n;
-	if (client->stuck && n > 0)
-		client->quiet_ns = tn_now_ns();
-	client->stuck = out->at < out->end;
-	if (!client->stuck)
-		buf_reset(out);
-	tn_rpcs_pump(client);
-	if (client->ending)
-		tn_loop_defer(client->loop, &client->task);
-}
-
-static const struct tn_stream_ops stream_ops = { .input = input,
-	.arrived = arrived,
-	.output = output,
-	.sent = sent,
-	.hangup = hangup };
-
-/* ---- the bound ---- */
-
-void tn_client_arm(struct tn_client *client, uint64_t at_ns)
-{
-	if (at_ns == UINT64_MAX)
-		return;
-	if (client->timer.at_ns == 0 || at_ns < client->timer.at_ns)
-		tn_timer_set(client->loop, &client->timer, at_ns);
-}
-
-static void expire(struct tn_op *op, uint64_t now)
-{
-	struct words w = { .len = 0 };
-
-	if (op->flushed) {
-		tn_op_fail(op, TN_EINTR);
-		return;
-	}
-	if (op->crowded) {
-		tn_op_fail(op, TN_ELIMIT_REQS);
-		return;
-	}
-	op->client->stats.timeouts++;
-	if (op->r->deadline_ns == 0 || op->r->deadline_ns > now) {
-		tn_op_fail_lost(op, NULL);
-		return;
-	}
-	say(&w, "no answer: ");
-	say_label(&w, op->client);
-	fail_words(op, TN_ETIMEDOUT, &w);
-}
-
-static void expire_ops(struct tn_client *client, uint64_t now)
-{
-	struct tn_op *op;
-
-	for (op = client->ops; op; op = op->next) {
-		if (op->deadline_ns <= now)
-			tn_op_wait(op, &client->doomed);
-	}
-	while ((op = client->doomed.first) != NULL)
-		expire(op, now);
-}
-
-/* Somebody waits on a connection: has it said anything? */
-static void listen_for_life(struct tn_client *client, uint64_t now)
-{
-	if (client->state != TN_CLIENT_READY || !client->ops)
-		return;
-	if (now >= tn_add_ns(client->quiet_ns, client->soft_ns)) {
-		client->stats.timeouts++;
-		lost(client, NULL);
-	} else if (!client->probing && now >= tn_add_ns(client->quiet_ns, client->soft_ns / 2)) {
-		tn_rpcs_probe(client);
-	}
-}
-
-static void end_dial(struct tn_client *client, uint64_t now)
-{
-	bool dialing = client->state == TN_CLIENT_DIALING;
-
-	if (now < client->dial_by_ns || (!dialing && client->state != TN_CLIENT_VERSION))
-		return;
-	client->stats.timeouts++;
-	if (dialing)
-		client->dialer->cancel(client->dialer);
-	lost(client, NULL);
-}
-
-static void rest(struct tn_client *client)
-{
-	buf_shrink(&client->in, client->buf_first);
-	buf_shrink(&client->out, client->buf_first);
-	tn_op_free_spare(client, OPS_IDLE);
-	if (client->fids_used == 0)
-		tn_mfids_free(client);
-}
-
-static void sooner(uint64_t *next, uint64_t at_ns, uint64_t now)
-{
-	if (at_ns > now && at_ns < *next)
-		*next = at_ns;
-}
-
-/* When the timer must fire next. What is due already was done by this tick, or is by the task behind it. */
-static uint64_t next_tick(const struct tn_client *client, uint64_t now)
-{
-	uint64_t next = UINT64_MAX;
-
-	for (const struct tn_op *op = client->ops; op; op = op->next)
-		sooner(&next, op->deadline_ns, now);
-	if (client->state == TN_CLIENT_READY && client->ops) {
-		sooner(&next, tn_add_ns(client->quiet_ns, client->soft_ns / 2), now);
-		sooner(&next, tn_add_ns(client->quiet_ns, client->soft_ns), now);
-	}
-	if (client->state == TN_CLIENT_DIALING || client->state == TN_CLIENT_VERSION)
-		sooner(&next, client->dial_by_ns, now);
-	if (client->waiting.first)
-		sooner(&next, client->dial_at_ns, now);
-	if (client->ending)
-		sooner(&next, client->end_by_ns, now);
-	return next;
-}
-
-static void tick(struct tn_timer *timer)
-{
-	struct tn_client *client = (struct tn_client *)((char *)timer -
-							offsetof(struct tn_client, timer));
-	uint64_t now = tn_now_ns();
-
-	end_dial(client, now);
-	listen_for_life(client, now);
-	expire_ops(client, now);
-	if (!client->ops && client->rpcs_used == 0)
-		rest(client);
-	tn_client_arm(client, next_tick(client, now));
-	tn_loop_defer(client->loop, &client->task);
 }
 
 /* ---- life ---- */
@@ -709,7 +367,6 @@ static void take_options(struct tn_client *client, const struct tn_client_option
 	if (client->offer < TN_MSIZE_MIN)
 		client->offer = TN_MSIZE_MIN;
 	client->msize = client->offer;
-	client->buf_first = client->offer < BUF_FIRST ? client->offer : BUF_FIRST;
 	client->fids_max = o->fids_max ? o->fids_max : 65536;
 	client->soft_ns = o->soft_ns ? o->soft_ns : 10 * second_ns;
 	client->best = TN_9P2000;
@@ -728,17 +385,16 @@ struct tn_client *tn_client_new(struct tn_loop *loop, struct tn_dialer *dialer,
 		return NULL;
 	}
 	take_options(client, o);
-	client->stream.ops = &stream_ops;
+	client->stream.ops = &tn_client_stream;
 	client->refs = 1;
 	client->loop = loop;
 	client->dialer = dialer;
 	client->task.fn = turn;
-	client->timer.fn = tick;
+	client->timer.fn = tn_client_tick;
 	client->generation = 1;
 	tn_random(&client->seed, sizeof(client->seed));
 	client->label = copy_text(o->label);
-	if (client->label && buf_resize(&client->in, client->buf_first) &&
-	    buf_resize(&client->out, client->buf_first))
+	if (client->label && tn_client_bufs(client))
 		return client;
 	client_free(client);
 	return NULL;

@@ -1,7 +1,7 @@
 /*
- * The inside of mnt, for its own files: client.c (the connection: dialling, version, frames, the bound on waiting),
- * rpc.c (requests being served, tags, flushes), mfid.c (fids, names below the attach, walking again on a new
- * connection), mnt.c, mntio.c, mntdir.c (how each request is spelled as messages).
+ * The inside of mnt, for its own files: client.c (dialling, the version, the loss of a connection), clientio.c (its
+ * bytes), bound.c (the bound on waiting), rpc.c (requests being served, tags, flushes), mfid.c (fids, names below the attach, walking again on a new
+ * connection), mnt.c (the table of requests), mntwalk.c, mntfile.c, mntio.c, mntdir.c (how they are spelled).
  *
  *     tn_req --1:1-- tn_op --1:n-- tn_rpc --1:1-- a tag and a message
  *     tn_chan --1:1-- tn_mfid --n:1-- tn_root (an attach)
@@ -199,7 +199,6 @@ struct tn_client {
 	uint64_t end_by_ns;
 
 	struct tn_buf in, out;
-	size_t buf_first; /* the size that buffers shrink to */
 	struct tn_rpc **rpcs; /* by tag; 0 is the probe's */
 	uint32_t n_rpcs, rpcs_size, rpcs_used;
 	struct tn_rpc *free_rpcs;
@@ -233,6 +232,29 @@ static inline struct tn_client *tn_client_of(const struct tn_req *r)
 
 /* ---- client.c ---- */
 
+/* Fails op because the peer is not there or does not answer: "connection lost: LABEL", then `why` if not NULL. */
+void tn_op_fail_lost(struct tn_op *op, const char *why);
+
+/* The same when its own deadline has come: "no answer: LABEL". */
+void tn_op_fail_late(struct tn_op *op);
+
+/* The connection ends: every op fails, with `why` (NULL: no more than that) in its words and in the log. */
+void tn_client_lost(struct tn_client *client, const char *why);
+
+/* The answer to Tversion. */
+void tn_client_version(struct tn_client *client, const struct tn_msg *m);
+
+/* There is something for the transport to look at. */
+void tn_client_tell(struct tn_client *client);
+
+/* ---- clientio.c ---- */
+
+extern const struct tn_stream_ops tn_client_stream;
+
+bool tn_client_bufs(struct tn_client *client);   /* the first; false: no memory */
+void tn_client_shrink(struct tn_client *client); /* nobody needs them just now */
+void tn_client_reset(struct tn_client *client);  /* what is in them belongs to a connection that is gone */
+
 enum tn_put {
 	TN_PUT_OK,
 	TN_PUT_LATER, /* when output has left */
@@ -243,11 +265,11 @@ enum tn_put {
 /* Puts a message into the out buffer and tells the transport. */
 enum tn_put tn_client_put_msg(struct tn_client *client, const struct tn_msg *m);
 
+/* ---- bound.c ---- */
+
 /* The timer fires at at_ns at the latest. */
 void tn_client_arm(struct tn_client *client, uint64_t at_ns);
-
-/* Fails op because the peer is not there or does not answer: "connection lost: LABEL", then `why` if not NULL. */
-void tn_op_fail_lost(struct tn_op *op, const char *why);
+void tn_client_tick(struct tn_timer *timer);
 
 /* a + b, or UINT64_MAX. */
 static inline uint64_t tn_add_ns(uint64_t a, uint64_t b)
@@ -342,7 +364,42 @@ void tn_mfid_recover(struct tn_op *op);
 /* op lets go of what it made busy; who waits goes on. */
 void tn_op_release(struct tn_op *op);
 
-/* ---- mnt.c, mntio.c, mntdir.c ---- */
+/* ---- mnt.c and the spellings ---- */
+
+/* What a Twstat of 9P2000 can carry. */
+#define TN_WSTAT_SAYABLE                                                                                               \
+	(TN_ST_QID | TN_ST_MODE | TN_ST_LENGTH | TN_ST_NAME | TN_ST_ATIME | TN_ST_MTIME | TN_ST_UID | TN_ST_GID |      \
+	    TN_ST_MUID | TN_ST_DEV)
+
+static inline struct tn_mfid *tn_mfid_of(const struct tn_chan *c)
+{
+	return (struct tn_mfid *)c->aux.p;
+}
+
+/* A name of a file in its directory, as walk(5) has it: nothing that a peer could take for a path. ".." is one. */
+static inline bool tn_is_name(struct tn_str s)
+{
+	if (s.len == 0 || (s.len == 1 && s.s[0] == '.'))
+		return false;
+	for (uint32_t i = 0; i < s.len; i++) {
+		if (s.s[i] == '/' || s.s[i] == '\0')
+			return false;
+	}
+	return true;
+}
+
+static inline bool tn_is_dotdot(struct tn_str s)
+{
+	return s.len == 2 && s.s[0] == '.' && s.s[1] == '.';
+}
+
+/* The peer's qid of the file called `name` below f's attach, as it is shown. */
+static inline struct tn_qid tn_op_qid(
+    const struct tn_op *op, const struct tn_mfid *f, const struct tn_elem *name, struct tn_qid qid)
+{
+	return tn_mfid_qid(op->client, f->root, tn_elem_hash(op->client, name), qid);
+}
+
 
 /* Sends the first message of op's request in the connection's dialect. */
 void tn_mnt_start(struct tn_op *op);
@@ -353,9 +410,21 @@ bool tn_mnt_may_block(uint8_t type);
 /* Nothing is outstanding any more of a flushed op: answers with what was done, or TN_EINTR. */
 void tn_mnt_drained(struct tn_op *op);
 
-void tn_mnt_io(struct tn_op *op);      /* TN_READ, TN_WRITE */
-void tn_mnt_io_settle(struct tn_op *op);
+/* Send the first message of a request. A failure ends the op. */
+void tn_mnt_attach(struct tn_op *op);
+void tn_mnt_walk(struct tn_op *op);
+void tn_mnt_open(struct tn_op *op);
+void tn_mnt_create(struct tn_op *op);
+void tn_mnt_stat(struct tn_op *op);
+void tn_mnt_wstat(struct tn_op *op);
+void tn_mnt_fsync(struct tn_op *op);
+void tn_mnt_rename(struct tn_op *op);
+void tn_mnt_remove(struct tn_op *op);
+void tn_mnt_io(struct tn_op *op); /* TN_READ, TN_WRITE */
 void tn_mnt_readdir(struct tn_op *op);
+
+/* No part of a read or write is outstanding any more. */
+void tn_mnt_io_settle(struct tn_op *op);
 uint32_t tn_mnt_io_max(const struct tn_op *op); /* bytes of data in one message */
 void tn_mnt_learn(struct tn_mfid *f, const struct tn_stat *st);
 void tn_mnt_dir_free(struct tn_mfid *f);

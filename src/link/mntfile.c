@@ -1,0 +1,351 @@
+/*
+ * Requests about a file through mnt that are one message, or two: open, create, stat, wstat and what is said by it,
+ * remove.
+ */
+#include "link/client.h"
+
+/* ---- open, create ---- */
+
+static uint8_t mode_of(uint32_t flags)
+{
+	return (uint8_t)(flags & (TN_OF_ACCESS | TN_OF_TRUNC | TN_OF_RCLOSE));
+}
+
+static uint32_t iounit_for(const struct tn_op *op, uint32_t iounit)
+{
+	uint32_t max = op->client->msize - TN_IOHDR_SIZE;
+
+	return iounit > 0 && iounit < max ? iounit : max;
+}
+
+static void now_open(struct tn_op *op, struct tn_qid qid, uint32_t iounit)
+{
+	struct tn_mfid *f = op->fid;
+
+	f->flags |= TN_MFID_OPEN;
+	f->qid = tn_op_qid(op, f, f->name, qid);
+	f->iounit = iounit;
+	op->r->chan->qid = f->qid;
+}
+
+static void fill_open(const struct tn_rpc *rpc, struct tn_msg *m)
+{
+	m->mode = mode_of(rpc->op->r->flags);
+}
+
+static const char *opened(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	struct tn_op *op = rpc->op;
+
+	now_open(op, m->qid, m->iounit);
+	op->r->u.open.iounit = iounit_for(op, m->iounit);
+	tn_op_done(op);
+	return NULL;
+}
+
+static const struct tn_step open_step = { .type = TN_TOPEN,
+	.unsure = true,
+	.fill = fill_open,
+	.answer = opened };
+
+void tn_mnt_open(struct tn_op *op)
+{
+	tn_op_send(op, &open_step, op->fid, NULL);
+}
+
+static void fill_create(const struct tn_rpc *rpc, struct tn_msg *m)
+{
+	const struct tn_req *r = rpc->op->r;
+
+	m->name = r->u.create.name;
+	m->perm = r->u.create.perm;
+	m->mode = mode_of(r->flags);
+}
+
+static const char *created(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	struct tn_op *op = rpc->op;
+	struct tn_mfid *f = op->fid;
+	const uint32_t special = TN_DMDIR | TN_DMAPPEND | TN_DMEXCL | TN_DMAUTH;
+
+	tn_mfid_bind(op->client, f, f->root, op->name);
+	op->name = NULL;
+	now_open(op, m->qid, m->iounit);
+	op->r->u.create.iounit = iounit_for(op, m->iounit);
+	if ((op->r->u.create.perm & special) == 0 && m->qid.type == TN_QTFILE)
+		f->flags |= TN_MFID_REGULAR | TN_MFID_ASKED;
+	tn_op_done(op);
+	return NULL;
+}
+
+static const struct tn_step create_step = { .type = TN_TCREATE,
+	.unsure = true,
+	.fill = fill_create,
+	.answer = created };
+
+void tn_mnt_create(struct tn_op *op)
+{
+	op->name = tn_elem_add(op->client, op->fid->name, op->r->u.create.name);
+	if (op->name)
+		tn_op_send(op, &create_step, op->fid, NULL);
+	else
+		tn_op_fail(op, TN_ENOMEM);
+}
+
+/* ---- stat ---- */
+
+static bool has_words(struct tn_str s, const char *words)
+{
+	size_t n = tn_strlen(words);
+
+	for (size_t i = 0; i + n <= s.len; i++) {
+		size_t k = 0;
+
+		while (k < n && (s.s[i + k] | 0x20) == (words[k] | 0x20))
+			k++;
+		if (k == n)
+			return true;
+	}
+	return false;
+}
+
+/* How servers say that they have no such message. */
+static bool is_unknown_message(struct tn_str ename)
+{
+	static const char *const texts[] = {
+		"not supported",
+		"not implemented",
+		"unsupported",
+		"unimplemented",
+		"unknown message",
+		"unknown 9p",
+		"unknown type",
+		"unknown request",
+		"bad message",
+		"bad type",
+		"bad fcall",
+		"illegal message",
+		"illegal 9p",
+		"no such message",
+		"malformed message",
+	};
+
+	for (size_t i = 0; i < TN_COUNT(texts); i++) {
+		if (has_words(ename, texts[i]))
+			return true;
+	}
+	return false;
+}
+
+/* A server that has no Tstat: what the qid tells. That it is no more is told by `valid`. */
+static void make_up_stat(struct tn_op *op)
+{
+	const struct tn_mfid *f = op->fid;
+	struct tn_stat st;
+
+	memset(&st, 0, sizeof(st));
+	st.valid = TN_ST_QID | TN_ST_MODE | TN_ST_NAME;
+	st.qid = f->qid;
+	st.mode = (uint32_t)f->qid.type << 24 | (f->qid.type & TN_QTDIR ? 0777 : 0666);
+	st.name = f->name ? (struct tn_str){ f->name->name, f->name->len } : TN_STR("/");
+	tn_reply_stat(op->r, &st);
+	tn_op_done(op);
+}
+
+static const char *stated(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	struct tn_op *op = rpc->op;
+	struct tn_stat st = m->stat;
+
+	tn_mnt_learn(op->fid, &st);
+	st.qid = tn_op_qid(op, op->fid, op->fid->name, st.qid);
+	tn_reply_stat(op->r, &st);
+	tn_op_done(op);
+	return NULL;
+}
+
+static void stat_refused(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	if (is_unknown_message(m->ename))
+		make_up_stat(rpc->op);
+	else
+		tn_op_refused(rpc->op, m);
+}
+
+static const struct tn_step stat_step = { .type = TN_TSTAT,
+	.answer = stated,
+	.refused = stat_refused };
+
+void tn_mnt_stat(struct tn_op *op)
+{
+	tn_op_send(op, &stat_step, op->fid, NULL);
+}
+
+/* ---- wstat, and what is said by it ---- */
+
+static void fill_wstat(const struct tn_rpc *rpc, struct tn_msg *m)
+{
+	const struct tn_req *r = rpc->op->r;
+
+	m->stat = *r->u.wstat.st;
+	/* The server's own time of the other dialects is ours here; the time of reading goes along by itself. */
+	if (m->stat.valid & TN_ST_MTIME_NOW) {
+		m->stat.mtime_ns = tn_time_ns();
+		m->stat.valid |= TN_ST_MTIME;
+	} else if (m->stat.valid & TN_ST_ATIME_NOW) {
+		m->stat.atime_ns = tn_time_ns();
+		m->stat.valid |= TN_ST_ATIME;
+	}
+	m->stat.valid &= TN_WSTAT_SAYABLE;
+}
+
+/* The Chan's name moves with the file. */
+static void rename_fid(struct tn_op *op, struct tn_elem *name)
+{
+	if (name)
+		tn_mfid_bind(op->client, op->fid, op->fid->root, name);
+}
+
+static const char *wstated(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	(void)m;
+	rename_fid(rpc->op, rpc->op->name);
+	rpc->op->name = NULL;
+	tn_op_done(rpc->op);
+	return NULL;
+}
+
+static const struct tn_step wstat_step = { .type = TN_TWSTAT,
+	.fill = fill_wstat,
+	.answer = wstated };
+
+void tn_mnt_wstat(struct tn_op *op)
+{
+	const struct tn_stat *st = op->r->u.wstat.st;
+	struct tn_elem *old = op->fid->name;
+
+	if (st->valid & TN_ST_NAME && old) {
+		op->name = tn_elem_add(op->client, old->up, st->name);
+		if (!op->name) {
+			tn_op_fail(op, TN_ENOMEM);
+			return;
+		}
+	}
+	tn_op_send(op, &wstat_step, op->fid, NULL);
+}
+
+/* stat(5): a wstat that changes nothing asks that the file be on stable storage. */
+static void fill_sync(const struct tn_rpc *rpc, struct tn_msg *m)
+{
+	(void)rpc;
+	memset(&m->stat, 0, sizeof(m->stat));
+}
+
+static const char *ended(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	(void)m;
+	tn_op_done(rpc->op);
+	return NULL;
+}
+
+static const struct tn_step sync_step = { .type = TN_TWSTAT, .fill = fill_sync, .answer = ended };
+
+void tn_mnt_fsync(struct tn_op *op)
+{
+	tn_op_send(op, &sync_step, op->fid, NULL);
+}
+
+/* ---- rename: walk to it, wstat its name; its fid is clunked behind that ---- */
+
+static void fill_rename_walk(const struct tn_rpc *rpc, struct tn_msg *m)
+{
+	m->nwname = 1;
+	m->wname[0] = rpc->op->r->u.rename.name;
+}
+
+static void fill_rename(const struct tn_rpc *rpc, struct tn_msg *m)
+{
+	memset(&m->stat, 0, sizeof(m->stat));
+	m->stat.valid = TN_ST_NAME;
+	m->stat.name = rpc->op->r->u.rename.newname;
+}
+
+static const struct tn_step rename_step = { .type = TN_TWSTAT,
+	.fill = fill_rename,
+	.answer = ended };
+
+static const char *rename_walked(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	struct tn_op *op = rpc->op;
+
+	if (m->nwqid > 1)
+		return "more qids than names were walked";
+	if (m->nwqid == 0) {
+		tn_op_fail(op, TN_ENOENT);
+		return NULL;
+	}
+	op->newfid->generation = op->client->generation;
+	tn_op_send(op, &rename_step, op->newfid, NULL);
+	return NULL;
+}
+
+static void rename_walked_late(struct tn_client *client, const struct tn_rpc *rpc,
+    const struct tn_msg *m)
+{
+	if (m->nwqid == 1)
+		rpc->newfid->generation = client->generation;
+}
+
+static const struct tn_step rename_walk_step = { .type = TN_TWALK,
+	.fill = fill_rename_walk,
+	.answer = rename_walked,
+	.late = rename_walked_late };
+
+void tn_mnt_rename(struct tn_op *op)
+{
+	enum tn_err err;
+
+	op->newfid = tn_mfid_new(op->client, &err);
+	if (op->newfid)
+		tn_op_send(op, &rename_walk_step, op->fid, op->newfid);
+	else
+		tn_op_fail(op, err);
+}
+
+/* ---- remove ---- */
+
+/* remove(5): the fid is gone, whatever the answer is. */
+static const char *removed(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	struct tn_op *op = rpc->op;
+
+	(void)m;
+	op->fid->generation = 0;
+	op->fid->flags |= TN_MFID_STALE;
+	tn_op_done(op);
+	return NULL;
+}
+
+static void remove_refused(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	rpc->op->fid->generation = 0;
+	tn_op_refused(rpc->op, m);
+}
+
+static void removed_late(struct tn_client *client, const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	(void)client;
+	(void)m;
+	rpc->fid->generation = 0;
+}
+
+static const struct tn_step remove_step = { .type = TN_TREMOVE,
+	.unsure = true,
+	.answer = removed,
+	.refused = remove_refused,
+	.late = removed_late };
+
+void tn_mnt_remove(struct tn_op *op)
+{
+	tn_op_send(op, &remove_step, op->fid, NULL);
+}
