@@ -286,10 +286,15 @@ static bool is_in_path(const char *name)
 	if (strchr(name, '/') || !path)
 		return true;
 	for (const char *at = path; *at; at += strcspn(at, ":"), at += *at == ':') {
+		size_t len = strcspn(at, ":");
 		char file[4096];
 		struct stat st;
 
-		snprintf(file, sizeof(file), "%.*s/%s", (int)strcspn(at, ":"), at, name);
+		if (len + strlen(name) + 2 > sizeof(file))
+			continue;
+		memcpy(file, at, len);
+		file[len] = '/';
+		strcpy(file + len + 1, name);
 		if (stat(file, &st) == 0)
 			return true;
 	}

@@ -44,10 +44,13 @@ struct child {
 
 _Noreturn static void finish(struct child *c, enum tn_step step, size_t failed, int error)
 {
+	char whole[sizeof(c->report)];
+
 	c->report.error = error;
 	c->report.step = step;
 	c->report.failed = (uint32_t)failed;
-	_exit(write(c->pipe, &c->report, sizeof(c->report)) == sizeof(c->report) ? 0 : 1);
+	memcpy(whole, &c->report, sizeof(whole));
+	_exit(write(c->pipe, whole, sizeof(whole)) == sizeof(whole) ? 0 : 1);
 }
 
 static int clone_tree(int dir, const char *name)

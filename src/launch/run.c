@@ -241,6 +241,23 @@ static bool tell_root(void *arg, const char *name)
 	return tell_command(arg, &m);
 }
 
+/*
+ * The number of a name space that has just died may be this one's, and its server still listens: it ends in a moment.
+ */
+static int listen_for(struct server *s, uint64_t mntns)
+{
+	uint64_t end = tn_now_ns() + SWEEP_S * UINT64_C(1000000000);
+	const struct timespec moment = { .tv_nsec = 2000000 };
+
+	while (!(s->control = tn_control_listen(s->hl, mntns, tn_changes_line, s->changes))) {
+		if (errno != EADDRINUSE || tn_now_ns() > end)
+			return errno;
+		nanosleep(&moment, NULL);
+		tn_host_loop_poll(tn_host_loop_core(s->hl));
+	}
+	return 0;
+}
+
 /* CMD has mounted the FUSE file system: it is served from here on, and CMD is told what to bind. */
 static void on_mounted(struct server *s)
 {
@@ -252,10 +269,8 @@ static void on_mounted(struct server *s)
 	int error = -launch_fuse_start(s->door);
 
 	tn_shadow_place(s->shadow, &place);
-	s->control = error ? NULL
-			   : tn_control_listen(s->hl, place.mntns, tn_changes_line, s->changes);
-	if (!error && !s->control)
-		error = errno;
+	if (!error)
+		error = listen_for(s, place.mntns);
 	if (!error && s->is_host_root)
 		error = tn_shadow_roots(s->shadow, tell_root, s);
 	if (error)
@@ -310,6 +325,10 @@ static void serve_on(struct server *s)
 		if (notes & NOTE_SHARED)
 			on_shared(s);
 		tn_changes_run(s->changes);
+		if (s->fuse_ended && s->control) {
+			tn_control_end(s->control); /* its number may be another's by now */
+			s->control = NULL;
+		}
 		if (s->front_died) {
 			if (is_ready)
 				sweep(s);
