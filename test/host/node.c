@@ -53,7 +53,7 @@ static void assert_reads(const char *name, const char *text)
 static void every_device_has_a_directory(void **state)
 {
 	static const char *const names[] = { "#/", "#root", "#mntgen", "#ram", "#e", "#env", "#s",
-		"#srv", "#|", "#pipe", "#host", "#p", "#proc" };
+		"#srv", "#|", "#pipe", "#host", "#p", "#proc", "#c", "#cons", "#d", "#fd" };
 
 	(void)state;
 	for (size_t i = 0; i < TN_COUNT(names); i++) {

@@ -12,6 +12,7 @@
 #include "fs/ram.h"
 #include "fs/root.h"
 #include "host/posix/dial.h"
+#include "host/posix/fdio.h"
 #include "host/posix/host.h"
 #include "host/posix/hostfs.h"
 #include "host/posix/procfs.h"
@@ -29,7 +30,8 @@ extern char **environ;
 struct node {
 	struct tn_node base; /* first */
 	struct tn_host_loop *h;
-	struct tn_server *root, *files, *services, *processes, *console;
+	struct tn_server *root, *files, *services, *processes, *console, *descriptors;
+	struct tn_fdio *fdio;
 	struct tn_srv *srv;
 	struct tn_procfs_options procs;
 	enum tn_err (*ns)(struct tn_proc *p, struct tn_server **out);
@@ -124,6 +126,12 @@ static enum tn_err cons_instance(struct tn_proc *p, struct tn_str spec, struct t
 	return shared(node_of(p)->console, out);
 }
 
+static enum tn_err fd_instance(struct tn_proc *p, struct tn_str spec, struct tn_server **out)
+{
+	(void)spec;
+	return shared(node_of(p)->descriptors, out);
+}
+
 static enum tn_err host_instance(struct tn_proc *p, struct tn_str spec, struct tn_server **out)
 {
 	struct tn_server *files = tn_host_node_files(p->node);
@@ -158,6 +166,7 @@ static const struct tn_device_row rows[] = {
 	{ "env", 'e', true, env_instance },
 	{ "srv", 's', false, srv_instance },
 	{ "cons", 'c', true, cons_instance },
+	{ "fd", 'd', true, fd_instance },
 	{ "pipe", '|', true, pipe_instance },
 	{ "proc", 'p', true, proc_instance },
 	{ "ns", 0, false, ns_instance },
@@ -267,10 +276,27 @@ static uint32_t own_pid(void *arg)
 	return (uint32_t)getpid();
 }
 
-static struct tn_server *console_new(struct tn_loop *loop)
+/* What is typed. What is written to `cons` is a line of the log: others follow it as `console`. */
+static enum tn_status keyboard_read(void *arg, struct tn_req *r)
+{
+	return tn_fdio_read(arg, r, STDIN_FILENO);
+}
+
+static void keyboard_flush(void *arg, struct tn_req *r)
+{
+	tn_fdio_flush(arg, r);
+}
+
+static struct tn_server *console_new(struct tn_loop *loop, struct tn_fdio *fdio)
 {
 	static struct utsname names;
-	struct tn_cons_host host = { .pid = own_pid, .sysname = names.nodename };
+	struct tn_cons_host host = {
+		.arg = fdio,
+		.read = keyboard_read,
+		.flush = keyboard_flush,
+		.pid = own_pid,
+		.sysname = names.nodename,
+	};
 
 	if (names.nodename[0] == '\0' && uname(&names) != 0)
 		host.sysname = NULL;
@@ -300,8 +326,10 @@ struct tn_node *tn_host_node_new(struct tn_host_loop *h)
 	n->root = tn_rootfs_new(loop);
 	n->srv = tn_srv_new();
 	n->services = n->srv ? tn_srv_server(loop, n->srv) : NULL;
-	n->console = console_new(loop);
-	if (!n->root || !n->services || !n->console) {
+	n->fdio = tn_fdio_new(loop);
+	n->console = n->fdio ? console_new(loop, n->fdio) : NULL;
+	n->descriptors = n->fdio ? tn_descriptors_new(loop, n->fdio) : NULL;
+	if (!n->root || !n->services || !n->console || !n->descriptors) {
 		tn_host_node_free(&n->base);
 		return NULL;
 	}
@@ -317,6 +345,8 @@ void tn_host_node_free(struct tn_node *node)
 		return;
 	tn_server_put(n->services);
 	tn_server_put(n->console);
+	tn_server_put(n->descriptors);
+	tn_fdio_free(n->fdio);
 	if (n->srv)
 		tn_srv_put(n->srv);
 	tn_server_put(n->processes);
