@@ -3,8 +3,8 @@
 
     run.py --driver 'test/launch/oracle_linux.py build/tenon'
 
-The world lives at /n/w of the name space (the programs that answer need the host's own files too): `/x` of a case is
-/n/w/x. Every process P is an agent, this same program, started by `tenon run`, that opens, lists, makes and removes by
+The world lives in a directory of the host's (the programs that answer need the host's own files too, and a name space
+within another begins with it): `/x` of a case is WORLD/x. Every process P is an agent, this same program, started by `tenon run`, that opens, lists, makes and removes by
 plain system calls; binds and mounts go through the command `tenon`, as a person would type them. The servers are
 `tenon export '#ram'`, one each. Operations that no Linux program can ask for answer `unsupported`.
 """
@@ -12,17 +12,20 @@ import atexit
 import errno
 import json
 import os
+import pwd
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'tool'))
 import p9
 
-WORLD = '/n/w'
+WORLD = os.environ.get('TENON_ORACLE_WORLD', '')  # a directory of the host that the driver made
 CLASS = {errno.ENOENT: 'notexist', errno.EACCES: 'perm', errno.EPERM: 'perm', errno.EEXIST: 'exists',
          errno.ENOTDIR: 'notdir', errno.EISDIR: 'isdir', errno.EBUSY: 'ismount', errno.EBADF: 'badfd',
          errno.ENOTEMPTY: 'notempty', errno.EINVAL: 'badarg', errno.EXDEV: 'mount', errno.ELOOP: 'loop'}
@@ -344,7 +347,8 @@ class Driver:
         end = time.monotonic() + 10
         while True:
             try:
-                self.servers[name] = p9.Client(dial, uname=os.environ.get('USER') or 'nobody')
+                self.servers[name] = p9.Client(dial, uname=pwd.getpwuid(os.getuid()).pw_name)
+                self.servers[name].chmod('/', 0o775)
                 return
             except OSError:
                 if time.monotonic() > end:
@@ -403,7 +407,10 @@ def main():
     if sys.argv[1] == '--agent':
         return agent(*sys.argv[2:7])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    global WORLD
+    WORLD = os.environ['TENON_ORACLE_WORLD'] = tempfile.mkdtemp(prefix='tenon-oracle-')
     d = Driver(sys.argv[1])
+    atexit.register(shutil.rmtree, WORLD, ignore_errors=True)
     atexit.register(d.reset)
     for line in sys.stdin:
         w = split(line.rstrip('\n'))
