@@ -23,7 +23,7 @@ MAY = {
     'fs': ['core'],
     'host/posix': ['wire', 'core', 'link', 'fs'],
     'lib': ['core', 'link', 'fs', 'host/posix'],
-    'launch': ['core', 'host/posix', 'lib'],
+    'launch': ['core', 'fs', 'host/posix', 'lib'],
     'cmd': ['wire', 'core', 'link', 'fs', 'host/posix', 'lib', 'launch'],
 }
 COMMENT = re.compile(r'/\*.*?\*/|//[^\n]*', re.S)

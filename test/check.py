@@ -69,6 +69,7 @@ SUITES = [
     e2e('export'),
     e2e('compose'),
     e2e('man'),
+    Suite('oracle-linux', ['test/oracle_linux.py', '{build}'], 300, needs='oracle'),
     e2e('launch_process', alone=True),
     e2e('launch_live', alone=True),
 ]

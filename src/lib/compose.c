@@ -583,8 +583,19 @@ static bool line_import(struct apply *a, const struct tn_ns_line *l)
 	return line_mount(a, dial, l);
 }
 
+/* The member lives on the connection that a dial string names. */
+static bool lives_at(const struct tn_chan *to, void *dial)
+{
+	return to->server->label && strcmp(to->server->label, dial) == 0;
+}
+
+/* unmount(2): a connection as the member is its first one there, a mounted root or a bind of what is below one. */
 static bool line_unmount(struct apply *a, const struct tn_ns_line *l)
 {
+	if (l->src && tn_is_dial(l->src))
+		return tn_call_unmount_where(a->p, l->place, lives_at, (void *)(uintptr_t)l->src) ==
+			   0 ||
+		       fail_call(a, l->place);
 	return tn_call_unmount(a->p, l->src, l->place) == 0 || fail_call(a, l->place);
 }
 
