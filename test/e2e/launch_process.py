@@ -330,10 +330,13 @@ class Terminal:
         termios.tcsetwinsize(self.fd, (rows, columns))
 
     def end(self):
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        """All of its session: who is just ending may be stuck in a sanitizer's last look."""
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            try:
+                if os.getsid(int(pid)) == self.pid:
+                    os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         os.close(self.fd)
         os.waitpid(self.pid, 0)
 
