@@ -41,6 +41,7 @@ static enum next resolve(struct tn_mount *m, struct tn_str name, enum tn_name_fo
 	n->name = name;
 	n->want = want;
 	n->plain_listing = true;
+	n->follow = true;
 	n->deadline_ns = m->deadline_ns;
 	n->pid = m->pid;
 	n->done = name_done;

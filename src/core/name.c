@@ -7,6 +7,7 @@
  */
 #include "core/name.h"
 
+#include "core/element.h"
 #include "core/mem.h"
 #include "core/server.h"
 #include "core/union.h"
@@ -19,6 +20,7 @@ enum step {
 	NEXT,     /* at cur; go on with the next elements */
 	TRY,      /* walk the run in the member that is next to be tried */
 	WALKED,   /* the answer to that */
+	LINKED,   /* what the symbolic link says that was walked to */
 	WENT_UP,  /* the answer to a walk of ".." */
 	LAST,     /* at cur, and there are no more elements */
 	CLONED,   /* the answer to a walk of no names for TARGET and REMOVE */
@@ -107,7 +109,11 @@ static void drop(struct tn_name *n)
 	set_chan(&n->w.cur, NULL);
 	set_chan(&n->w.next, NULL);
 	set_path(n, NULL);
+	set_chan(&n->w.top, NULL);
 	set_list(n, NULL);
+	tn_free(n->w.text);
+	tn_free(n->w.target);
+	n->w.text = n->w.target = NULL;
 	tn_ns_put(n->w.ns);
 	n->w.ns = NULL;
 	tn_req_reset(&n->req);
@@ -143,6 +149,8 @@ static enum next walk(struct tn_name *n, struct tn_chan *base, uint16_t n_names,
 	if (!n->w.next)
 		return fail(n, TN_ENOMEM);
 	request(n, TN_WALK, base);
+	if (n->follow)
+		n->req.flags |= TN_OF_NOFOLLOW; /* links are followed here, by the name space */
 	n->req.u.walk.names = n->w.names;
 	n->req.u.walk.qids = n->w.qids;
 	n->req.u.walk.newchan = n->w.next;
@@ -153,108 +161,6 @@ static enum next walk(struct tn_name *n, struct tn_chan *base, uint16_t n_names,
 static bool is_private(const struct tn_chan *c)
 {
 	return c->path == NULL;
-}
-
-/* ---- elements ---- */
-
-static bool is_dot(const char *s, uint32_t len)
-{
-	return len == 1 && s[0] == '.';
-}
-
-static bool is_dot_dot(struct tn_str e)
-{
-	return e.len == 2 && e.s[0] == '.' && e.s[1] == '.';
-}
-
-/* Takes the element at *at. false: there are no more. Empty ones and "." vanish from a name. */
-static bool take(const struct tn_name *n, uint32_t *at, struct tn_str *e)
-{
-	const char *s = n->name.s;
-
-	if (n->elems) {
-		if (*at == n->n_elems)
-			return false;
-		*e = n->elems[(*at)++];
-		return true;
-	}
-	for (;;) {
-		uint32_t begin;
-
-		while (*at < n->name.len && s[*at] == '/')
-			++*at;
-		begin = *at;
-		while (*at < n->name.len && s[*at] != '/')
-			++*at;
-		*e = (struct tn_str){ s + begin, *at - begin };
-		if (e->len == 0)
-			return false;
-		if (!is_dot(e->s, e->len))
-			return true;
-	}
-}
-
-static bool has_more(const struct tn_name *n, uint32_t at)
-{
-	struct tn_str e;
-
-	return take(n, &at, &e);
-}
-
-/* Fills w.names with the run that begins at run_at, `max` elements at most. */
-static uint16_t gather(struct tn_name *n, uint16_t max)
-{
-	bool keep_last = n->want == TN_FOR_CREATE && !n->w.looking;
-	uint32_t at = n->w.run_at;
-	uint16_t k = 0;
-
-	while (k < max && take(n, &at, &n->w.names[k]) && !is_dot_dot(n->w.names[k]) &&
-	       !(keep_last && !has_more(n, at)))
-		k++;
-	return k;
-}
-
-/* k elements of the run are done. */
-static void advance(struct tn_name *n, uint32_t k)
-{
-	struct tn_str e;
-
-	n->w.at = n->w.run_at;
-	n->n_good += k;
-	while (k-- > 0)
-		take(n, &n->w.at, &e);
-}
-
-static bool has_byte(struct tn_str s, char byte)
-{
-	for (uint32_t i = 0; i < s.len; i++) {
-		if (s.s[i] == byte)
-			return true;
-	}
-	return false;
-}
-
-static enum tn_err check_elems(const struct tn_name *n)
-{
-	for (uint32_t i = 0; i < n->n_elems; i++) {
-		struct tn_str e = n->elems[i];
-
-		if (e.len == 0 || is_dot(e.s, e.len))
-			return TN_ENOENT;
-		if (has_byte(e, '/') || has_byte(e, '\0'))
-			return TN_EBADCHAR;
-	}
-	return TN_OK;
-}
-
-/* Does the name end in a slash or in "."? Then it must lead to a directory. */
-static bool ends_as_dir(struct tn_str name)
-{
-	uint32_t len = name.len;
-
-	if (len == 0 || name.s[len - 1] == '/')
-		return len > 0;
-	return name.s[len - 1] == '.' && (len == 1 || name.s[len - 2] == '/');
 }
 
 /* ---- paths ---- */
@@ -388,22 +294,19 @@ static enum next start_device(struct tn_name *n)
 
 static enum next start(struct tn_name *n)
 {
-	enum tn_err err = n->elems ? check_elems(n) : TN_OK;
+	enum tn_err err = tn_name_check(n);
 	struct tn_chan *c = n->from;
 
 	if (err != TN_OK)
 		return fail(n, err);
-	if (!n->elems) {
-		if (!n->from && n->name.len == 0)
-			return fail(n, TN_EEMPTYNAME);
-		if (has_byte(n->name, '\0'))
-			return fail(n, TN_EBADCHAR);
-		n->w.must_dir = ends_as_dir(n->name);
-		if (!n->from && n->name.s[0] == '#')
-			return start_device(n);
-		if (!n->from)
-			c = n->name.s[0] == '/' ? n->proc->slash : n->proc->dot;
-	}
+	n->w.must_dir = !n->elems && tn_ends_as_dir(n->name);
+	if (n->want == TN_FOR_CREATE && n->w.must_dir && !(n->perm & TN_DMDIR))
+		return fail(n, TN_ENEEDDIR);
+	if (!c && n->name.s[0] == '#')
+		return start_device(n);
+	if (!c)
+		c = n->name.s[0] == '/' ? n->proc->slash : n->proc->dot;
+	n->w.top = tn_chan_get(!n->from ? n->proc->slash : n->root ? n->root : n->from);
 	n->w.cur = tn_chan_get(c);
 	n->w.path = tn_path_get(c->path);
 	return go(n, NEXT);
@@ -414,24 +317,33 @@ static enum next attached(struct tn_name *n)
 	if (n->req.err != TN_OK)
 		return fail_as_said(n);
 	n->w.cur = n->w.next;
+	n->w.cur->path = tn_path_get(n->w.path);
+	n->w.top = tn_chan_get(n->w.cur);
 	n->w.next = NULL;
 	return go(n, NEXT);
+}
+
+/* An element of the name was walked, not one of a link's target: what stands at cur now is seen. */
+static void count(struct tn_name *n)
+{
+	struct tn_members *list;
+
+	if (n->seen) {
+		list = mounted_at(n, n->w.cur->server, n->w.cur->qid.path, NULL);
+		saw(n, n->n_good, n->w.cur->server, &n->w.cur->qid, list);
+		tn_members_put(list);
+	}
+	n->n_good++;
 }
 
 /* Stands at cur under the name `path`, both taken; the element at `at` was a "..". */
 static enum next stand(struct tn_name *n, struct tn_chan *cur, struct tn_path *path, uint32_t at)
 {
-	struct tn_members *list;
-	uint32_t i = n->n_good++;
-
 	n->w.at = at;
 	set_chan(&n->w.cur, cur);
 	set_path(n, path);
-	if (n->seen) {
-		list = mounted_at(n, cur->server, cur->qid.path, NULL);
-		saw(n, i, cur->server, &cur->qid, list);
-		tn_members_put(list);
-	}
+	if (n->w.link_len == 0)
+		count(n);
 	return go(n, NEXT);
 }
 
@@ -469,17 +381,21 @@ static enum next next(struct tn_name *n)
 	uint32_t at = n->w.at;
 	struct tn_str e;
 
-	if (!take(n, &at, &e))
+	if (n->w.link_len > 0 && tn_name_link_done(n)) {
+		n->w.link_len = 0;
+		count(n);
+	}
+	if (!tn_name_take(n, &at, &e))
 		return go(n, LAST);
 	if (!tn_chan_is_dir(shown(n)))
 		return fail(n, TN_ENOTDIR);
-	if (is_dot_dot(e))
+	if (tn_is_dot_dot(e))
 		return go_up(n, at);
 	if (!cross_here(n))
 		return fail(n, TN_ENOMEM);
-	n->w.looking = n->want == TN_FOR_CREATE && !has_more(n, at);
+	n->w.looking = n->want == TN_FOR_CREATE && !tn_name_has_more(n, at);
 	n->w.run_at = n->w.at;
-	n->w.n_names = gather(n, TN_WNAME_MAX);
+	n->w.n_names = tn_name_gather(n, TN_WNAME_MAX);
 	n->w.member = 0;
 	n->w.missed = TN_OK;
 	return go(n, TRY);
@@ -529,7 +445,7 @@ static enum next cut(struct tn_name *n, uint32_t i, struct tn_chan *under, struc
 	set_chan(&n->w.next, NULL);
 	if (!cross(n, path, under, list))
 		return fail(n, TN_ENOMEM);
-	advance(n, i + 1);
+	tn_name_advance(n, i + 1);
 	return go(n, NEXT);
 }
 
@@ -546,7 +462,82 @@ static enum next arrived(struct tn_name *n)
 	set_chan(&n->w.cur, n->w.next);
 	n->w.next = NULL;
 	set_list(n, NULL);
-	advance(n, n->w.n_names);
+	tn_name_advance(n, n->w.n_names);
+	return go(n, NEXT);
+}
+
+/* ---- symbolic links ---- */
+
+/* Is name i of the run a link to be followed? The last of the name is not, if it is to be removed, or made anew. */
+static bool is_link(const struct tn_name *n, uint16_t i)
+{
+	struct tn_str e;
+	uint32_t at = n->w.run_at;
+
+	if (!n->follow || !(n->w.qids[i].type & TN_QTSYMLINK))
+		return false;
+	for (uint16_t k = 0; k <= i; k++)
+		tn_name_take(n, &at, &e);
+	if (n->w.must_dir || tn_name_has_more(n, at))
+		return true;
+	return n->want != TN_FOR_REMOVE && !(n->want == TN_FOR_CREATE && (n->flags & TN_OF_EXCL));
+}
+
+/* Stands in the link's directory first, then at the link alone, then asks it where it leads. */
+static enum next meet_link(struct tn_name *n, uint16_t i)
+{
+	if (i > 0 || n->w.n_names > 1) {
+		n->w.n_names = i > 0 ? i : 1;
+		return go(n, TRY);
+	}
+	if (!n->w.target)
+		n->w.target = tn_alloc(TN_LINK_BYTES_MAX);
+	if (!n->w.target)
+		return fail(n, TN_ENOMEM);
+	request(n, TN_READLINK, n->w.next);
+	n->req.u.readlink.buf = n->w.target;
+	n->req.u.readlink.size = TN_LINK_BYTES_MAX;
+	return send(n, LINKED);
+}
+
+/* The link that is the whole name's last element, not one on the way from there. Its name is its own. */
+static enum tn_err keep_link(struct tn_name *n)
+{
+	struct tn_str e;
+	uint32_t at = n->w.run_at;
+	enum tn_err err = TN_OK;
+
+	tn_name_take(n, &at, &e);
+	if (n->link || n->w.link_len > 0 || tn_name_has_more(n, at))
+		return TN_OK;
+	n->w.next->path = path_behind(n, 1, &err);
+	if (n->w.next->path)
+		n->link = tn_chan_get(n->w.next);
+	return err;
+}
+
+/* From the directory that the link is in, or from the top, the name goes on with the target. */
+static enum next linked(struct tn_name *n)
+{
+	struct tn_str target = { n->w.target, n->req.u.readlink.len };
+	enum tn_err err;
+
+	if (n->req.err == TN_ENOTSUP)
+		return arrived(
+		    n); /* a server that has links and does not tell: then it is a file */
+	if (n->req.err != TN_OK)
+		return fail_as_said(n);
+	err = keep_link(n);
+	if (err == TN_OK)
+		err = tn_name_splice(n, target);
+	if (err != TN_OK)
+		return fail(n, err);
+	set_chan(&n->w.next, NULL);
+	if (target.s[0] == '/') {
+		set_list(n, NULL);
+		set_chan(&n->w.cur, tn_chan_get(n->w.top));
+		set_path(n, tn_path_get(n->w.top->path));
+	}
 	return go(n, NEXT);
 }
 
@@ -564,7 +555,10 @@ static enum next walked(struct tn_name *n)
 		const struct tn_qid *qid = &n->w.qids[i];
 		struct tn_members *list = mounted_at(n, server, qid->path, &under);
 
-		saw(n, n->n_good + i, server, qid, list);
+		if (!list && is_link(n, i))
+			return meet_link(n, i);
+		if (n->w.link_len == 0)
+			saw(n, n->n_good + i, server, qid, list);
 		if (list && i + 1 < n->w.n_names)
 			return cut(n, i, under, list);
 		tn_members_put(list);
@@ -572,7 +566,7 @@ static enum next walked(struct tn_name *n)
 	if (n_walked == n->w.n_names)
 		return arrived(n);
 	if (!(n->w.qids[n_walked - 1].type & TN_QTDIR)) {
-		n->n_good += n_walked;
+		n->n_good += n->w.link_len == 0 ? n_walked : 0;
 		return fail(n, TN_ENOTDIR);
 	}
 	/* A server says why only of the first name: stand before the one that failed and ask again. */
@@ -717,7 +711,7 @@ static enum next create(struct tn_name *n)
 {
 	if (n->req.err != TN_OK)
 		return fail_as_said(n);
-	gather(n, 1);
+	tn_name_gather(n, 1);
 	request(n, TN_CREATE, n->w.next);
 	n->req.flags = n->flags;
 	n->req.u.create.name = n->w.names[0];
@@ -756,6 +750,7 @@ static enum next (*const steps[])(struct tn_name *) = {
 	[NEXT] = next,
 	[TRY] = try,
 	[WALKED] = walked,
+	[LINKED] = linked,
 	[WENT_UP] = went_up,
 	[LAST] = last,
 	[CLONED] = cloned,
@@ -806,11 +801,11 @@ static bool name_keep(struct tn_req *r)
 		return false;
 	n->w.kept = true;
 	if (r->type == TN_WALK && n->w.step == WALKED)
-		gather(n, n->w.n_names);
+		tn_name_gather(n, n->w.n_names);
 	if (r->type == TN_ATTACH)
 		r->u.attach.aname.s = n->name.s + n->w.spec_at;
 	if (r->type == TN_CREATE) {
-		gather(n, 1);
+		tn_name_gather(n, 1);
 		r->u.create.name = n->w.names[0];
 	}
 	return true;
@@ -824,12 +819,6 @@ enum tn_status tn_name_start(struct tn_name *n)
 {
 	memset(&n->w, 0, sizeof(n->w));
 	n->w.ns = tn_ns_get(n->proc->ns);
-	if (n->want == TN_FOR_CREATE && !n->elems && ends_as_dir(n->name) &&
-	    !(n->perm & TN_DMDIR)) {
-		n->err = TN_ENEEDDIR;
-		drop(n);
-		return TN_DONE;
-	}
 	return run(n) ? TN_DONE : TN_LATER;
 }
 
@@ -843,6 +832,7 @@ void tn_name_fini(struct tn_name *n)
 {
 	set_chan(&n->chan, NULL);
 	set_chan(&n->dir, NULL);
+	set_chan(&n->link, NULL);
 	tn_path_put(n->path);
 	tn_members_put(n->members);
 	tn_free(n->words);

@@ -29,6 +29,8 @@ struct tn_name {
 	/* Start here instead of at `/`, `.` or a device: the name is elements only. Borrowed; or NULL. */
 	struct tn_chan *from;
 	uint16_t root_depth; /* with from: ".." does not go above a path of so many elements */
+	/* With from: where symbolic links to absolute names begin. Borrowed; NULL: from itself. */
+	struct tn_chan *root;
 	/* With from: the elements one by one, instead of name. Borrowed likewise; or NULL. */
 	const struct tn_str *elems;
 	uint32_t n_elems;
@@ -36,9 +38,10 @@ struct tn_name {
 	uint32_t perm;  /* create */
 	bool has_gid;   /* create: the new file's group is gid; else the directory's */
 	uint32_t gid;
-	bool no_cross;        /* cross no mount point at all, as below `#` */
-	bool wrap_listing;    /* open: union.h lists any directory; one listing at a time */
-	bool plain_listing;   /* open: entries that are mount points stay as they are */
+	bool follow;        /* symbolic links, by the names of the name space; the servers do not */
+	bool no_cross;      /* cross no mount point at all, as below `#` */
+	bool wrap_listing;  /* open: union.h lists any directory; one listing at a time */
+	bool plain_listing; /* open: entries that are mount points stay as they are */
 	uint64_t deadline_ns; /* 0: the servers' own bounds */
 	uint32_t pid;         /* who asks, for requests */
 	void (*done)(struct tn_name *n);
@@ -65,6 +68,8 @@ struct tn_name {
 	struct tn_members *members; /* FOR_ACCESS: what is mounted there, counted; or NULL */
 	/* When the last run was one element: the directory, of a union the member, that has it. Counted; or NULL. */
 	struct tn_chan *dir;
+	/* The last element is a symbolic link, which was followed: the link itself. Counted; or NULL. */
+	struct tn_chan *link;
 	bool is_mount;   /* the last element is a mount point: remove and rename are refused */
 	bool existed;    /* FOR_CREATE: it was there, and was truncated */
 	uint32_t iounit; /* FOR_OPEN, FOR_CREATE: the server's; 0: none */
@@ -77,13 +82,20 @@ struct tn_name {
 		uint32_t run_at; /* the same: where the run that is being walked begins */
 		uint8_t step;
 		bool flushed, kept, must_dir, again;
-		bool looking; /* FOR_CREATE: looks for the last element */
+		bool looking;    /* FOR_CREATE: looks for the last element */
+		uint8_t n_links; /* followed so far */
 		uint16_t n_names;
 		uint16_t missed;  /* what a member of the union said that was passed over */
 		uint32_t member;  /* which of the union is being tried */
 		uint32_t spec_at; /* where in name the attach name of a device begins */
 		uint64_t serial;  /* of the head, when list is set */
+		uint32_t text_len;
+		uint32_t
+		    link_len; /* bytes of text that are a link's target; 0: not inside of one */
+		char *text;   /* instead of name: a link's target and what was behind the link */
+		char *target; /* what a link says */
 		struct tn_ns *ns;
+		struct tn_chan *top;     /* where absolute names begin */
 		struct tn_chan *cur;     /* where it is; with list: what lies under that */
 		struct tn_path *path;    /* the name of that */
 		struct tn_members *list; /* crossed: what is mounted there */

@@ -116,6 +116,8 @@ static void fid_free(struct view *v, struct fid *f)
 {
 	tn_chan_put(f->at);
 	tn_chan_put(f->open);
+	tn_chan_put(f->root);
+	tn_chan_put(f->link);
 	tn_nameset_clear(&f->given);
 	if (v->n_fids >= SPARE_MAX) {
 		tn_free(f);
@@ -154,6 +156,9 @@ static void op_free(struct op *o)
 		tn_name_fini(&o->name);
 	tn_chan_put(o->held);
 	tn_chan_put(o->held2);
+	tn_chan_put(o->asked);
+	tn_req_reset(&o->pass.req);
+	tn_free((void *)(uintptr_t)o->link.s);
 	if (v->n_ops >= SPARE_MAX) {
 		tn_free(o);
 		return;
@@ -224,7 +229,7 @@ static bool name_keep(struct tn_name *n)
 }
 
 /* Prepares the resolution of outer's names from `from`. */
-static struct tn_name *name_from(struct op *o, struct tn_chan *from, enum tn_name_for want)
+struct tn_name *tn_view_name(struct op *o, struct tn_chan *from, enum tn_name_for want)
 {
 	struct tn_name *n = &o->name;
 
@@ -234,7 +239,9 @@ static struct tn_name *name_from(struct op *o, struct tn_chan *from, enum tn_nam
 	o->by_name = true;
 	n->proc = o->v->proc;
 	n->from = from;
-	n->root_depth = o->fid ? o->fid->root_depth : o->v->root->path->depth;
+	n->root = o->fid ? o->fid->root : o->v->root;
+	n->root_depth = n->root->path->depth;
+	n->follow = o->v->options.follow && !(o->outer->flags & TN_OF_NOFOLLOW);
 	n->want = want;
 	n->flags = TN_OF_NOFOLLOW;
 	n->deadline_ns = o->outer->deadline_ns;
@@ -246,12 +253,19 @@ static struct tn_name *name_from(struct op *o, struct tn_chan *from, enum tn_nam
 	return n;
 }
 
-static enum tn_status resolve(struct op *o, enum tn_status (*then)(struct op *o))
+enum tn_status tn_view_resolve(struct op *o, enum tn_status (*then)(struct op *o))
 {
 	if (tn_req_flushed(o->outer))
 		return refuse(o, TN_EINTR);
 	o->then = then;
-	return tn_name_start(&o->name) == TN_DONE ? then(o) : TN_LATER;
+	return tn_name_start(&o->name);
+}
+
+static enum tn_status resolve(struct op *o, enum tn_status (*then)(struct op *o))
+{
+	if (tn_view_resolve(o, then) == TN_LATER)
+		return TN_LATER;
+	return o->outer->err == TN_OK ? then(o) : TN_DONE;
 }
 
 /* The error of the resolution becomes outer's. */
@@ -297,7 +311,7 @@ static struct tn_chan *shown(const struct op *o, const struct fid *f)
 
 static bool is_root(const struct fid *f)
 {
-	return f->at->path->depth <= f->root_depth;
+	return f->at->path->depth <= f->root->path->depth;
 }
 
 /* Where in the directory of f files are made: namespace-semantics.md 7. Counted; NULL: *err. */
@@ -361,8 +375,11 @@ static uint8_t depth_of(const struct tn_chan *c)
 	return c->server->ops == &view_ops ? fid_of(c)->depth : 0;
 }
 
-/* newchan stands for what the name led to. Without memory, or too deep, outer has failed. */
-static struct fid *set_fid(struct op *o, struct tn_chan *newchan, uint16_t root_depth)
+/*
+ * newchan stands for what the name led to; root: of its attach, NULL: itself. Without memory, or too deep, outer has
+ * failed.
+ */
+static struct fid *set_fid(struct op *o, struct tn_chan *newchan, struct tn_chan *root)
 {
 	struct fid *f;
 
@@ -377,7 +394,9 @@ static struct fid *set_fid(struct op *o, struct tn_chan *newchan, uint16_t root_
 	}
 	f->depth = (uint8_t)(depth_of(o->name.chan) + 1);
 	f->at = take_chan(&o->name);
-	f->root_depth = root_depth;
+	f->root = tn_chan_get(root ? root : f->at);
+	f->link = o->name.link;
+	o->name.link = NULL;
 	newchan->aux.p = f;
 	return f;
 }
@@ -392,7 +411,7 @@ static enum tn_status attached(struct op *o)
 		return refuse(o, TN_EBADATTACH);
 	if (err != TN_OK)
 		return refuse_as_name(o);
-	f = set_fid(o, newchan, o->name.path->depth);
+	f = set_fid(o, newchan, NULL);
 	if (!f)
 		return TN_DONE;
 	c = shown(o, f);
@@ -403,7 +422,7 @@ static enum tn_status attached(struct op *o)
 
 static enum tn_status do_attach(struct op *o)
 {
-	name_from(o, o->v->root, TN_FOR_TARGET);
+	tn_view_name(o, o->v->root, TN_FOR_TARGET);
 	return resolve(o, attached);
 }
 
@@ -424,16 +443,18 @@ static enum tn_status walked(struct op *o)
 		return r->u.walk.n_walked > 0 ? TN_DONE : refuse_as_name(o);
 	r->u.walk.newchan->qid = r->u.walk.n_names > 0 ? r->u.walk.qids[r->u.walk.n_names - 1]
 						       : r->chan->qid;
-	if (!set_fid(o, r->u.walk.newchan, o->fid->root_depth))
+	if (!set_fid(o, r->u.walk.newchan, o->fid->root))
 		r->u.walk.n_walked = 0;
 	return TN_DONE;
 }
 
 static enum tn_status do_walk(struct op *o)
 {
-	name_from(o, o->fid->at, TN_FOR_TARGET)->seen = walk_seen;
+	tn_view_name(o, o->fid->at, TN_FOR_TARGET)->seen = walk_seen;
 	if (o->outer->u.walk.n_names == 0)
 		o->name.elems = NULL;
+	if (o->outer->u.walk.n_names == 0 && o->fid->link)
+		o->name.link = tn_chan_get(o->fid->link);
 	return resolve(o, walked);
 }
 
@@ -466,7 +487,7 @@ static enum tn_status do_open(struct op *o)
 		return refuse(o, TN_EISOPEN);
 	if (changes && o->v->options.read_only)
 		return refuse(o, TN_EROFS);
-	name_from(o, o->fid->at, TN_FOR_OPEN)->flags |= flags;
+	tn_view_name(o, o->fid->at, TN_FOR_OPEN)->flags |= flags;
 	o->name.wrap_listing = o->v->options.no_duplicates || o->v->options.show_mounts;
 	return resolve(o, opened);
 }
@@ -478,7 +499,7 @@ static enum tn_status do_create(struct op *o)
 
 	if (o->fid->open)
 		return refuse(o, TN_EISOPEN);
-	n = name_from(o, o->fid->at, TN_FOR_CREATE);
+	n = tn_view_name(o, o->fid->at, TN_FOR_CREATE);
 	n->flags |= r->flags | TN_OF_EXCL;
 	n->perm = r->u.create.perm;
 	n->has_gid = r->u.create.gid != TN_NONUNAME;
@@ -511,7 +532,9 @@ static void view_stat(struct tn_pass *p, const struct tn_stat *st)
 	struct tn_stat shown_st = *st;
 
 	shown_st.qid = tn_view_qid(o->v, behind->server, st->qid);
-	if (is_root(o->fid))
+	if (o->fid->link)
+		shown_st.name = tn_path_last(o->fid->link->path);
+	else if (is_root(o->fid))
 		shown_st.name = TN_STR("/");
 	else if (!tn_chan_same(behind, o->fid->at))
 		shown_st.name = tn_path_last(o->fid->at->path);
@@ -533,13 +556,19 @@ static enum tn_status do_wstat(struct op *o)
 		return do_shown(o);
 	if (o->v->options.read_only)
 		return refuse(o, TN_EROFS);
-	if (st->valid & TN_ST_NAME) {
-		if (is_root(o->fid))
-			return refuse(o, TN_EACCES);
-		if (is_mount(o, o->fid->at))
-			return refuse(o, TN_EISMOUNT);
-	}
-	return do_shown(o);
+	if (!(st->valid & TN_ST_NAME))
+		return do_shown(o);
+	if (is_root(o->fid) && !o->fid->link)
+		return refuse(o, TN_EACCES);
+	if (is_mount(o, o->fid->link ? o->fid->link : o->fid->at))
+		return refuse(o, TN_EISMOUNT);
+	if (!o->fid->link)
+		return do_shown(o);
+	if (st->valid != TN_ST_NAME)
+		return refuse(o,
+		    TN_ENOTSUP); /* the name is the link's, the rest is not: one or the other */
+	o->held = tn_chan_get(o->fid->link);
+	return tn_view_pass(o);
 }
 
 static enum tn_status removing(struct op *o)
@@ -554,10 +583,10 @@ static enum tn_status do_remove(struct op *o)
 {
 	struct fid *f = o->fid;
 
-	if (is_root(f))
+	if (is_root(f) && !f->link)
 		return refuse(o, TN_EACCES);
 	if (f->at != f->open) {
-		name_from(o, f->at, TN_FOR_REMOVE);
+		tn_view_name(o, f->link ? f->link : f->at, TN_FOR_REMOVE);
 		return resolve(o, removing);
 	}
 	/* It was created here: there is no other Chan of it. */
@@ -654,7 +683,7 @@ static enum tn_status found_name(struct op *o)
 		return refuse(o, TN_EISMOUNT);
 	o->held = o->name.dir;
 	o->name.dir = NULL;
-	name_from(o, to->at, TN_FOR_TARGET);
+	tn_view_name(o, to->at, TN_FOR_TARGET);
 	return resolve(o, found_newname);
 }
 
@@ -666,7 +695,7 @@ static enum tn_status do_rename(struct op *o)
 		return refuse(o, TN_EXDEV);
 	if (!is_name(r->u.rename.name) || !is_name(r->u.rename.newname))
 		return refuse(o, TN_EBADARG);
-	name_from(o, o->fid->at, TN_FOR_TARGET);
+	tn_view_name(o, o->fid->at, TN_FOR_TARGET);
 	return resolve(o, found_name);
 }
 
@@ -694,7 +723,7 @@ static enum tn_status do_make(struct op *o)
 
 	if (r->type == TN_LINK && (!r->chan2 || r->chan2->server != r->server))
 		return refuse(o, TN_EXDEV);
-	name_from(o, o->fid->at, TN_FOR_TARGET);
+	tn_view_name(o, o->fid->at, TN_FOR_TARGET);
 	return resolve(o, making);
 }
 

@@ -14,7 +14,8 @@ struct fid {
 	struct tn_chan *at;      /* counted */
 	struct tn_chan *open;    /* counted, or NULL */
 	uint8_t depth;           /* views that it leads through, this one counted */
-	uint16_t root_depth;     /* elements of the path of its attach's root */
+	struct tn_chan *root;    /* of its attach; counted */
+	struct tn_chan *link;    /* the symbolic link that was followed to at; counted, or NULL */
 	struct tn_nameset given; /* by a listing without duplicates */
 };
 
@@ -37,18 +38,23 @@ struct op {
 	struct fid *fid;
 	/* The name is resolved: goes on, as an operation does. */
 	enum tn_status (*then)(struct op *o);
-	enum tn_status (*passed)(struct op
-		*o); /* goes on when what was passed on is answered later; NULL: that is all */
+	/* Goes on when what was passed on is answered later. NULL: that is all. */
+	enum tn_status (*passed)(struct op *o);
 	struct tn_chan *held, *held2; /* what a request was passed on to */
 	bool kept;                    /* outer was */
 	bool by_name;                 /* name is in use */
 	bool answered;                /* outer only has to be told */
-	/* a listing without duplicates, or with all mount points: viewdir.c */
+	/* a listing that is not simply passed on: viewdir.c */
 	uint8_t step;
-	bool full;
+	bool full, at_link;
 	uint32_t n_entries, n_given;
-	uint64_t go_on_at; /* the offset behind duplicates that were passed over */
-	uint64_t serial;   /* of the head that is shown */
+	uint64_t read_at; /* the offset behind what was given or passed over */
+	uint64_t serial;  /* of the head that is shown */
+	struct tn_str
+	    link; /* the name of an entry that is a symbolic link, or len 0; freed by the op */
+	uint64_t link_next;    /* the offset behind it */
+	uint64_t raw_next;     /* of a link that leads nowhere: given as it is */
+	struct tn_chan *asked; /* whose stat is asked for; counted */
 	struct tn_name name;
 };
 
@@ -67,6 +73,10 @@ enum tn_status tn_view_pass(struct op *o);
 
 /* The op goes on after a wait: o->then is called, or outer is told of its answer. */
 void tn_view_resume(struct op *o);
+
+/* Prepares the resolution of outer's names from `from`; and begins it: TN_DONE: it is done, or outer was flushed. */
+struct tn_name *tn_view_name(struct op *o, struct tn_chan *from, enum tn_name_for want);
+enum tn_status tn_view_resolve(struct op *o, enum tn_status (*then)(struct op *o));
 
 /* TN_READDIR. */
 enum tn_status tn_view_readdir(struct op *o);

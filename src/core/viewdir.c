@@ -1,12 +1,13 @@
 /*
- * Listings of a view: entries with the view's own numbers; without duplicates, and with mount points that no directory
- * has an entry for, where the options say so. Those come behind the entries, at offsets with the high bit.
+ * Listings of a view: entries with the view's own numbers. Where the options say so: without duplicates; symbolic links
+ * as what they lead to; and with mount points that no directory has an entry for, behind the entries and at offsets
+ * with the high bit.
  */
 #include "core/mem.h"
 #include "core/union.h"
 #include "core/view_in.h"
 
-enum step { READ, HAVE_READ, NEXT_MOUNT, HAVE_STAT };
+enum step { READ, HAVE_READ, AT_LINK, HAVE_LINK, HAVE_TARGET, NEXT_MOUNT, HAVE_STAT };
 
 #define MOUNTS (UINT64_C(1) << 63)
 
@@ -19,27 +20,102 @@ static bool plain_entry(struct tn_pass *p, const struct tn_stat *st, uint64_t ne
 	return o->outer->owner->entry(o->outer, &shown, next);
 }
 
-/* As plain_entry, but of a name that was given the first entry only. */
-static bool first_entry(struct tn_pass *p, const struct tn_stat *st, uint64_t next)
+static bool no_memory(struct op *o)
 {
-	struct op *o = tn_view_op_of(p);
-	enum tn_nameset_answer is = tn_nameset_add(&o->fid->given, st->name, next);
-
-	o->n_entries++;
-	if (is == TN_NAME_TAKEN && o->v->options.no_duplicates) {
-		o->go_on_at = next; /* if nothing else comes */
-		return true;
-	}
-	if (is != TN_NAME_NOMEM && plain_entry(p, st, next)) {
-		o->n_given++;
-		return true;
-	}
-	if (is == TN_NAME_NEW)
-		tn_nameset_undo(&o->fid->given, st->name);
-	if (is == TN_NAME_NOMEM && o->n_given == 0)
+	if (o->n_given == 0)
 		tn_fail(o->outer, TN_ENOMEM);
 	o->full = true;
 	return false;
+}
+
+/* May this be the first entry of its name? *added: the name was put in for it. */
+static bool is_first(struct op *o, const struct tn_stat *st, uint64_t next, bool *added)
+{
+	const struct tn_view_options *options = &o->v->options;
+	enum tn_nameset_answer is;
+
+	if (!options->no_duplicates && !options->show_mounts)
+		return true;
+	is = tn_nameset_add(&o->fid->given, st->name, next);
+	*added = is == TN_NAME_NEW;
+	if (is == TN_NAME_NOMEM)
+		return no_memory(o);
+	return is != TN_NAME_TAKEN || !options->no_duplicates;
+}
+
+/* The reading stops at a link, to go on when it is known where that leads. */
+static bool stop_at_link(struct op *o, const struct tn_stat *st, uint64_t next)
+{
+	char *name = tn_alloc(st->name.len + 1);
+
+	if (!name)
+		return no_memory(o);
+	memcpy(name, st->name.s, st->name.len);
+	tn_free((void *)(uintptr_t)o->link.s);
+	o->link = (struct tn_str){ name, st->name.len };
+	o->link_next = next;
+	o->at_link = true;
+	return false;
+}
+
+static bool follows(const struct op *o)
+{
+	return o->v->options.follow && !(o->outer->flags & TN_OF_NOFOLLOW);
+}
+
+static bool list_entry(struct tn_pass *p, const struct tn_stat *st, uint64_t next)
+{
+	struct op *o = tn_view_op_of(p);
+	bool added = false;
+
+	if (!is_first(o, st, next, &added)) {
+		o->n_entries++;
+		o->read_at = next;
+		return !o->full;
+	}
+	if (follows(o) && (st->qid.type & TN_QTSYMLINK) && next != o->raw_next)
+		return stop_at_link(o, st, next);
+	if (!plain_entry(p, st, next)) {
+		if (added)
+			tn_nameset_undo(&o->fid->given, st->name);
+		o->full = true;
+		return false;
+	}
+	o->n_entries++;
+	o->n_given++;
+	o->read_at = next;
+	return true;
+}
+
+/* ---- symbolic links ---- */
+
+static enum tn_status list(struct op *o);
+
+/* The entry is a link: what it leads to, by the names of the view. */
+static enum tn_status find_target(struct op *o)
+{
+	struct tn_name *n = tn_view_name(o, o->fid->at, TN_FOR_ACCESS);
+
+	n->elems = &o->link;
+	n->n_elems = 1;
+	o->at_link = false;
+	o->step = HAVE_LINK;
+	return tn_view_resolve(o, list);
+}
+
+static void give_target(struct tn_req *r, const struct tn_stat *st)
+{
+	struct op *o = (struct op *)r;
+	struct tn_stat shown = *st;
+
+	shown.name = o->link;
+	shown.valid |= TN_ST_NAME;
+	shown.qid = tn_view_qid(o->v, r->chan->server, st->qid);
+	o->full = !o->outer->owner->entry(o->outer, &shown, o->link_next);
+	if (o->full)
+		return;
+	o->n_given++;
+	o->read_at = o->link_next;
 }
 
 /* ---- mount points ---- */
@@ -94,6 +170,12 @@ static const struct tn_owner mount_owner = {
 	.stat = mount_stat,
 };
 
+static const struct tn_owner target_owner = {
+	.done = mount_done,
+	.keep = mount_keep,
+	.stat = give_target,
+};
+
 /* Finds the next mount point in the directory that has no entry: held2 is what it covers. NULL: there are no more. */
 static struct tn_chan *find_mount(struct op *o)
 {
@@ -117,21 +199,45 @@ static struct tn_chan *find_mount(struct op *o)
 
 /* ---- the listing ---- */
 
-static enum tn_status list(struct op *o);
+static enum tn_status ask(struct op *o, struct tn_chan *c, const struct tn_owner *owner,
+    enum step then)
+{
+	struct tn_req *r = &o->pass.req;
+
+	tn_req_init(r, TN_STAT, c, owner);
+	r->user = o->v->proc->user;
+	r->deadline_ns = o->outer->deadline_ns;
+	r->flags = TN_OF_NOFOLLOW;
+	o->step = (uint8_t)then;
+	o->then = list;
+	return tn_submit(r);
+}
 
 static enum tn_status ask_mount(struct op *o)
 {
-	struct tn_req *r = &o->pass.req;
 	struct tn_chan *to = find_mount(o);
 
-	if (!to)
-		return TN_DONE;
-	tn_req_init(r, TN_STAT, to, &mount_owner);
-	r->user = o->v->proc->user;
-	r->deadline_ns = o->outer->deadline_ns;
-	o->step = HAVE_STAT;
-	o->then = list;
-	return tn_submit(r);
+	tn_chan_put(o->asked);
+	o->asked = to;
+	return to ? ask(o, to, &mount_owner, HAVE_STAT) : TN_DONE;
+}
+
+/* A link that leads nowhere is read again, and given as it is. */
+static enum tn_status ask_target(struct op *o)
+{
+	if (o->name.err == TN_OK)
+		return ask(o, o->name.chan, &target_owner, HAVE_TARGET);
+	o->raw_next = o->link_next;
+	o->step = READ;
+	return TN_DONE;
+}
+
+static void have_target(struct op *o)
+{
+	if (o->pass.req.err != TN_OK)
+		o->raw_next = o->link_next;
+	tn_req_reset(&o->pass.req);
+	o->step = READ;
 }
 
 /* A mount whose server does not answer is there all the same. */
@@ -144,51 +250,59 @@ static void have_stat(struct op *o)
 	if (r->err != TN_OK)
 		give_mount(o, &st);
 	tn_req_reset(r);
-	tn_chan_put(r->chan);
-	r->chan = NULL;
 	o->step = NEXT_MOUNT;
 }
 
 /* Whether the listing goes on behind a read: not if the owner got something, for then it asks again. */
 static bool goes_on(struct op *o)
 {
-	if (o->outer->err != TN_OK || o->full || o->n_given > 0)
+	if (o->outer->err != TN_OK || o->full)
 		return false;
-	o->step = READ; /* nothing but duplicates came */
-	o->outer->u.readdir.offset = o->go_on_at;
-	if (o->n_entries == 0)
-		o->step = NEXT_MOUNT;
+	o->step = AT_LINK;
+	if (o->at_link)
+		return true;
+	if (o->n_given > 0)
+		return false;
+	o->step = o->n_entries > 0 ? READ : NEXT_MOUNT; /* READ: nothing but duplicates came */
 	o->serial = 0;
 	return o->n_entries > 0 || o->v->options.show_mounts;
 }
 
+static enum tn_status read_on(struct op *o)
+{
+	o->n_entries = 0;
+	o->outer->u.readdir.offset = o->read_at;
+	o->pass.entry = list_entry;
+	o->passed = list;
+	o->step = HAVE_READ;
+	return tn_view_pass(o);
+}
+
 static enum tn_status list(struct op *o)
 {
-	for (;;) {
-		enum tn_status status = TN_DONE;
+	enum tn_status status = TN_DONE;
 
+	while (status == TN_DONE) {
+		if (o->full || o->outer->err != TN_OK)
+			return TN_DONE;
 		switch (o->step) {
-		case READ:
-			o->n_entries = 0;
-			o->step = HAVE_READ;
-			status = tn_view_pass(o);
-			break;
+		case READ: status = read_on(o); break;
 		case HAVE_READ:
 			if (!goes_on(o))
 				return TN_DONE;
 			break;
+		case AT_LINK: status = find_target(o); break;
+		case HAVE_LINK: status = ask_target(o); break;
+		case HAVE_TARGET: have_target(o); break;
 		case NEXT_MOUNT:
-			if (o->full || tn_req_flushed(o->outer))
-				return TN_DONE;
 			status = ask_mount(o);
 			if (o->step == NEXT_MOUNT)
-				return status;
+				return TN_DONE;
 			break;
 		case HAVE_STAT: have_stat(o); break;
 		}
-		if (status == TN_LATER)
-			return TN_LATER;
 	}
+	return TN_LATER;
 }
 
 enum tn_status tn_view_readdir(struct op *o)
@@ -201,13 +315,12 @@ enum tn_status tn_view_readdir(struct op *o)
 		return tn_fail(r, TN_ENOTOPEN);
 	o->held = tn_chan_get(o->fid->open);
 	o->pass.entry = plain_entry;
-	if (!options->no_duplicates && !options->show_mounts)
+	if (!options->no_duplicates && !options->show_mounts && !follows(o))
 		return tn_view_pass(o);
 	if (r->u.readdir.offset == 0)
 		tn_nameset_clear(&o->fid->given);
-	o->pass.entry = first_entry;
-	o->passed = list;
 	o->step = mounts ? NEXT_MOUNT : READ;
 	o->serial = r->u.readdir.offset & ~MOUNTS;
+	o->read_at = r->u.readdir.offset;
 	return list(o);
 }

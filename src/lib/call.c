@@ -113,6 +113,7 @@ int tn_call_name(struct tn_name *n)
 	n->arg = &done;
 	n->deadline_ns = deadline();
 	n->pid = n->proc->pid;
+	n->follow = !(n->flags & TN_OF_NOFOLLOW);
 	if (tn_name_start(n) == TN_LATER) {
 		while (!done)
 			tn_call_turn(loop);

@@ -69,7 +69,7 @@ int tn_call_fd(struct tn_proc *p, struct tn_chan *c);
 /* Gives `to`, which has none, the descriptors of `from`: the same open files, offsets shared. RFFDG. 0 or -1. */
 int tn_call_copy_fds(struct tn_proc *to, struct tn_proc *from);
 
-/* Resolves a name; fill *n as name.h says. 0: n->chan and the rest are there, until tn_name_fini; -1. */
+/* Resolves a name, symbolic links followed unless flags say TN_OF_NOFOLLOW; fill *n as name.h says. 0: n->chan and the rest are there, until tn_name_fini; -1. */
 int tn_call_name(struct tn_name *n);
 
 /* The Chan that a name leads to (want of name.h), counted; NULL: the error is told. */

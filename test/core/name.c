@@ -544,6 +544,149 @@ static void each_element_is_seen_as_it_is_shown(void **state)
 	tn_name_fini(&n);
 }
 
+/* ---- symbolic links ---- */
+
+/* A name from /, and where it leads: in a, in b when negative; 0 with an error. */
+static const struct {
+	const char *name;
+	enum tn_name_for want;
+	int to;
+	enum tn_err err;
+} links[] = {
+	{ "/rel", TN_FOR_ACCESS, 2, TN_OK }, { "/rel/f/g", TN_FOR_ACCESS, 4, TN_OK },
+	{ "/abs", TN_FOR_ACCESS, 3, TN_OK }, { "/abs/g/file", TN_FOR_ACCESS, 5, TN_OK },
+	{ "/abs/../f/g", TN_FOR_ACCESS, 4, TN_OK }, /* ".." is the target's */
+	{ "/d/e/up/f", TN_FOR_ACCESS, 3, TN_OK }, { "/chain", TN_FOR_ACCESS, 3, TN_OK },
+	{ "/chain/g", TN_FOR_ACCESS, 4, TN_OK },
+	{ "/tomount/x", TN_FOR_ACCESS, -1, TN_OK }, /* by the names of the name space */
+	{ "/m/back", TN_FOR_ACCESS, 2, TN_OK }, { "/m/back/f", TN_FOR_ACCESS, 3, TN_OK },
+	{ "/tofile", TN_FOR_ACCESS, 5, TN_OK }, { "/tofile/", TN_FOR_ACCESS, 0, TN_ENOTDIR },
+	{ "/tofile/x", TN_FOR_ACCESS, 0, TN_ENOTDIR }, { "/loop", TN_FOR_ACCESS, 0, TN_ELOOP },
+	{ "/loop/x", TN_FOR_ACCESS, 0, TN_ELOOP }, { "/nowhere", TN_FOR_ACCESS, 0, TN_ENOENT },
+	{ "/empty", TN_FOR_ACCESS, 0, TN_ENOENT },
+	{ "/above", TN_FOR_ACCESS, 1, TN_OK }, /* at the root ".." stays */
+};
+
+static void add_links(void)
+{
+	assert_int_equal(put_at(p, b, 0, "/m", TN_REPL), TN_OK);
+	tree_add_link(a, "rel", "d/e");
+	tree_add_link(a, "abs", "/d/./e//f/");
+	tree_add_link(a, "d/e/up", "../../rel");
+	tree_add_link(a, "chain", "chain2");
+	tree_add_link(a, "chain2", "/d/e/up/f");
+	tree_add_link(a, "tomount", "m");
+	tree_add_link(b, "back", "/rel");
+	tree_add_link(a, "tofile", "abs/g/file");
+	tree_add_link(a, "loop", "d/../loop");
+	tree_add_link(a, "nowhere", "d/none");
+	tree_add_link(a, "empty", "");
+	tree_add_link(a, "above", "../../../d");
+}
+
+static void links_are_followed_by_the_names_of_the_name_space(void **state)
+{
+	(void)state;
+	add_links();
+	for (int how = 0; how < 6; how++) {
+		a->late = b->late = how & 1;
+		a->walk_max = b->walk_max = (unsigned)how / 2;
+		for (size_t i = 0; i < TN_COUNT(links); i++) {
+			struct tn_name n = question(p, links[i].name, links[i].want);
+
+			print_message("  %s\n", links[i].name);
+			n.follow = true;
+			assert_int_equal(resolve(&n), links[i].err);
+			if (links[i].err == TN_OK)
+				assert_int_equal((int)n.chan->qid.path,
+				    links[i].to < 0 ? -links[i].to : links[i].to);
+			tn_name_fini(&n);
+			settle();
+		}
+	}
+}
+
+static void a_link_is_not_followed_to_be_removed_or_made_anew(void **state)
+{
+	struct tn_name n;
+
+	(void)state;
+	add_links();
+	n = question(p, "/rel", TN_FOR_REMOVE);
+	n.follow = true;
+	assert_int_equal(resolve(&n), TN_OK);
+	assert_true(n.chan->qid.type & TN_QTSYMLINK);
+	tn_name_fini(&n);
+	n = question(p, "/nowhere", TN_FOR_CREATE);
+	n.follow = true;
+	n.flags = TN_OF_EXCL;
+	assert_int_equal(resolve(&n), TN_EEXIST);
+	tn_name_fini(&n);
+	n = question(p, "/nowhere", TN_FOR_CREATE);
+	n.follow = true;
+	assert_int_equal(resolve(&n), TN_OK); /* what it leads to is made */
+	assert_int_equal(a->node[a->n - 1].parent, 1);
+	assert_string_equal(a->node[a->n - 1].name, "none");
+	tn_name_fini(&n);
+}
+
+static void a_link_does_not_lead_above_where_one_began(void **state)
+{
+	static const struct tn_str up[] = { { "up", 2 } }, abs[] = { { "abs", 3 } };
+	struct tn_name start = question(p, "/d/e", TN_FOR_TARGET);
+
+	(void)state;
+	add_links();
+	tree_add_link(a, "d/e/abs", "/f/g");
+	assert_int_equal(resolve(&start), TN_OK);
+	for (int i = 0; i < 2; i++) {
+		struct tn_name n = { .proc = p,
+			.from = start.chan,
+			.root_depth = 2,
+			.follow = true,
+			.elems = i ? abs : up,
+			.n_elems = 1 };
+
+		assert_int_equal(resolve(&n), i ? TN_OK : TN_ENOENT);
+		if (i)
+			assert_int_equal(n.chan->qid.path, 4);
+		tn_name_fini(&n);
+	}
+	tn_name_fini(&start);
+}
+
+static void a_link_is_seen_as_what_it_leads_to(void **state)
+{
+	static const struct tn_str elems[] = { { "chain", 5 }, { "g", 1 }, { "..", 2 } };
+	struct tn_chan *root = tree_chan(a, 0, "/");
+	struct tn_name n = { .proc = p,
+		.from = root,
+		.follow = true,
+		.elems = elems,
+		.n_elems = 3,
+		.seen = see };
+
+	(void)state;
+	add_links();
+	assert_int_equal(resolve(&n), TN_OK);
+	assert_int_equal(n.n_good, 3);
+	assert_int_equal(seen_path[0], 3);
+	assert_int_equal(seen_path[1], 4);
+	assert_int_equal(seen_path[2], 3);
+	tn_name_fini(&n);
+	n = (struct tn_name){ .proc = p,
+		.from = root,
+		.follow = true,
+		.elems = elems,
+		.n_elems = 1 };
+	assert_int_equal(resolve(&n), TN_OK);
+	assert_non_null(n.link);
+	assert_true(n.link->qid.type & TN_QTSYMLINK);
+	assert_memory_equal(tn_path_last(n.link->path).s, "chain", 5);
+	tn_name_fini(&n);
+	tn_chan_put(root);
+}
+
 /* ---- devices ---- */
 
 static void where_devices_are_forbidden_the_allowed_ones_stay(void **state)
@@ -680,10 +823,22 @@ static enum tn_err do_device(void)
 	return do_name("#t/x/y", TN_FOR_OPEN);
 }
 
+static enum tn_err do_link(void)
+{
+	struct tn_name n = question(p, "/chain/g", TN_FOR_OPEN);
+	enum tn_err err;
+
+	n.follow = true;
+	err = resolve(&n);
+	tn_name_fini(&n);
+	return err;
+}
+
 static const struct {
 	const char *what;
 	enum tn_err (*act)(void);
 } acts[] = {
+	{ "link", do_link },
 	{ "bind", do_bind },
 	{ "mount", do_mount },
 	{ "unmount", do_unmount },
@@ -700,6 +855,7 @@ static void any_allocation_may_fail(void **state)
 {
 	(void)state;
 	mount_two();
+	add_links();
 	assert_int_equal(put_at(p, b, 0, "/m", TN_REPL | TN_CREATE_HERE), TN_OK);
 	for (size_t i = 0; i < TN_COUNT(acts); i++) {
 		enum tn_err err = TN_ENOMEM;
@@ -749,6 +905,10 @@ int main(void)
 		TEST(a_name_may_not_hold_a_zero),
 		TEST(dot_dot_stays_below_the_given_depth),
 		TEST(each_element_is_seen_as_it_is_shown),
+		TEST(links_are_followed_by_the_names_of_the_name_space),
+		TEST(a_link_is_not_followed_to_be_removed_or_made_anew),
+		TEST(a_link_does_not_lead_above_where_one_began),
+		TEST(a_link_is_seen_as_what_it_leads_to),
 		TEST(where_devices_are_forbidden_the_allowed_ones_stay),
 		TEST(devices_are_found_by_name_and_by_letter),
 		TEST(any_allocation_may_fail),

@@ -676,6 +676,146 @@ static void duplicates_and_hidden_mount_points_are_switches(void **state)
 	}
 }
 
+/* ---- symbolic links ---- */
+
+static void make_link(const char *dir, const char *name, const char *target)
+{
+	struct tn_chan *c = tn_call_walk(p, dir, TN_FOR_ACCESS);
+	struct tn_req r;
+
+	tn_req_init(&r, TN_SYMLINK, c, &tn_call_owner);
+	r.user = user;
+	r.u.create.name = str(name);
+	r.u.create.target = str(target);
+	assert_int_equal(tn_call_req(&r), 0);
+	tn_chan_put(c);
+}
+
+/* As a peer without links of its own walks and asks. "": it is not there. */
+static const char *seen_as(struct tn_chan *from, const char *name)
+{
+	static char text[64];
+	struct tn_chan *c = tn_chan_new(from->server, user);
+	struct tn_call_stat s;
+	struct tn_str elem = str(name);
+	struct tn_qid qid;
+	struct tn_req r;
+	int fd;
+
+	text[0] = '\0';
+	tn_req_init(&r, TN_WALK, from, &tn_call_owner);
+	r.u.walk.names = &elem;
+	r.u.walk.qids = &qid;
+	r.u.walk.n_names = 1;
+	r.u.walk.newchan = c;
+	if (tn_call_req(&r) < 0) {
+		tn_chan_put(c);
+		return text;
+	}
+	fd = tn_call_fd(p, c);
+	assert_int_equal(tn_call_fstat(p, fd, &s), 0);
+	assert_int_equal(s.st.qid.path, qid.path);
+	snprintf(text, sizeof(text), "%.*s %c %d", (int)s.st.name.len, s.st.name.s,
+	    s.st.mode & TN_DMDIR       ? 'd'
+	    : s.st.mode & TN_DMSYMLINK ? 'l'
+				       : 'f',
+	    (int)s.st.length);
+	tn_free(s.text);
+	tn_call_close(p, fd);
+	return text;
+}
+
+static char kinds[512];
+
+static void put_kind(void *arg, const struct tn_stat *st)
+{
+	(void)arg;
+	snprintf(kinds + strlen(kinds), sizeof(kinds) - strlen(kinds), "%.*s:%c ",
+	    (int)st->name.len, st->name.s,
+	    st->mode & TN_DMDIR       ? 'd'
+	    : st->mode & TN_DMSYMLINK ? 'l'
+				      : 'f');
+}
+
+static const char *list_kinds(const char *dir)
+{
+	int fd = tn_call_open(q, dir, TN_OREAD);
+
+	assert_true(fd >= 0);
+	kinds[0] = '\0';
+	while (tn_call_dirread(q, fd, put_kind, NULL) > 0)
+		;
+	tn_call_close(q, fd);
+	return kinds;
+}
+
+static void make_links(void)
+{
+	make_link("/a", "file", "f");
+	make_link("/a", "dir", "../b");
+	make_link("/a", "abs", "/b/f");
+	make_link("/a", "none", "nothing");
+	make_link("/a", "out", "../one");
+}
+
+static void links_are_followed_for_a_peer_that_has_none(void **state)
+{
+	struct tn_chan *a;
+
+	(void)state;
+	make_links();
+	use_view(&(struct tn_view_options){ .follow = true });
+	a = attach_raw(view, "/a");
+	assert_string_equal(seen_as(a, "file"), "file f 4");
+	assert_string_equal(seen_as(a, "none"), "");
+	assert_string_equal(seen_as(a, "out"), ""); /* not below what was attached to */
+	assert_string_equal(seen_as(a, "abs"), "");
+	tn_chan_put(a);
+	assert_string_equal(list_kinds("/a"), "f:f file:f dir:d abs:f none:l out:f ");
+	assert_int_not_equal(number_in_listing("/a/dir", "f"), 0);
+	assert_int_equal(number_in_stat("/a/abs"), number_in_stat("/b/f"));
+	assert_int_equal(number_in_listing("/a", "dir"), number_in_stat("/b"));
+}
+
+static void it_removes_and_renames_the_link_and_not_the_file(void **state)
+{
+	struct tn_stat st = { .valid = TN_ST_NAME, .name = TN_STR("renamed") };
+	struct tn_chan *c;
+	struct tn_req r;
+
+	(void)state;
+	make_links();
+	use_view(&(struct tn_view_options){ .follow = true });
+	assert_int_equal(tn_call_wstat(q, "/a/file", &st), 0);
+	assert_int_equal(tn_call_remove(q, "/a/abs"), 0);
+	assert_string_equal(list_kinds("/a"), "f:f renamed:f dir:d none:l out:f ");
+	assert_string_equal(list_kinds("/b"), "f:f ");
+	c = tn_call_walk(q, "/a/out", TN_FOR_REMOVE);
+	st = (struct tn_stat){ .valid = TN_ST_MODE, .mode = 0600 };
+	tn_req_init(&r, TN_WSTAT, c, &tn_call_owner);
+	r.u.wstat.st = &st;
+	assert_int_equal(tn_call_req(&r), 0); /* of what it leads to */
+	tn_chan_put(c);
+	assert_string_equal(list_kinds("/"), "a:d b:d m:d one:f ");
+	assert_int_equal(tn_call_open(q, "/one", TN_OWRITE), 0);
+}
+
+static void without_the_switch_a_link_is_a_link(void **state)
+{
+	struct tn_chan *root, *a;
+
+	(void)state;
+	make_links();
+	use_view(&plain);
+	root = attach_raw(view, "");
+	a = attach_raw(view, "/a");
+	assert_string_equal(seen_as(a, "file"), "file l 1");
+	assert_string_equal(seen_as(a, "out"), "out l 6");
+	tn_chan_put(a);
+	tn_chan_put(root);
+	assert_string_equal(list_kinds("/a"), "f:f file:l dir:l abs:l none:l out:l ");
+}
+
 /* ---- views in views ---- */
 
 enum { DEPTH_MAX = 32 };
@@ -891,6 +1031,9 @@ int main(void)
 		TEST(a_rename_in_a_union_stays_in_the_member),
 		TEST(a_mount_point_is_neither_removed_nor_renamed),
 		TEST(duplicates_and_hidden_mount_points_are_switches),
+		TEST(links_are_followed_for_a_peer_that_has_none),
+		TEST(it_removes_and_renames_the_link_and_not_the_file),
+		TEST(without_the_switch_a_link_is_a_link),
 		TEST(a_view_may_lead_through_so_many_and_no_more),
 		TEST(a_flush_goes_through),
 		TEST(late_servers_are_waited_for),

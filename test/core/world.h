@@ -24,6 +24,7 @@ struct node {
 	uint32_t mode;
 	enum tn_err walk_err; /* of walking from it */
 	enum tn_err open_err;
+	const char *target; /* a symbolic link's */
 };
 
 struct tree {
@@ -146,6 +147,26 @@ static inline int tree_add(struct tree *t, const char *path)
 	return t->n++;
 }
 
+static inline int tree_add_link(struct tree *t, const char *path, const char *target)
+{
+	int i = tree_add(t, path);
+
+	t->node[i].mode = TN_DMSYMLINK | 0777;
+	t->node[i].target = target;
+	return i;
+}
+
+static inline enum tn_status tree_readlink(struct tn_req *r)
+{
+	const char *target = tree_of(r->server)->node[r->chan->qid.path].target;
+
+	if (!target)
+		return tn_fail(r, TN_EINVAL);
+	r->u.readlink.len = (uint32_t)strlen(target);
+	memcpy(r->u.readlink.buf, target, strlen(target));
+	return TN_DONE;
+}
+
 static inline enum tn_status tree_walk(struct tn_req *r)
 {
 	struct tree *t = tree_of(r->server);
@@ -232,6 +253,7 @@ static inline enum tn_status tree_do(struct tn_req *r)
 	case TN_OPEN: return t->node[at].open_err ? tn_fail(r, t->node[at].open_err) : TN_DONE;
 	case TN_CREATE: return tree_create(r);
 	case TN_READDIR: return tree_readdir(r);
+	case TN_READLINK: return tree_readlink(r);
 	case TN_READ: return tn_reply_text(r, t->node[at].name, strlen(t->node[at].name));
 	case TN_STAT:
 		if (t->stat_err)
@@ -302,6 +324,7 @@ static const struct tn_ops tree_ops = {
 	    [TN_REMOVE] = tree_op,
 	    [TN_STAT] = tree_op,
 	    [TN_WSTAT] = tree_op,
+	    [TN_READLINK] = tree_op,
 	    [TN_FLUSH] = tree_flush },
 	.free = tree_free,
 };
