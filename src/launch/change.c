@@ -4,7 +4,7 @@
  */
 #include "launch/change.h"
 
-#include "fs/ns.h"
+#include "host/posix/node.h"
 #include "lib/call.h"
 #include "lib/compose.h"
 

@@ -5,7 +5,6 @@
  */
 #include "launch/run.h"
 
-#include "fs/root.h"
 #include "host/posix/node.h"
 #include "launch/change.h"
 #include "launch/front.h"

@@ -7,6 +7,8 @@
 
 #include "core/proc.h"
 #include "fs/env.h"
+#include "fs/ns.h"
+#include "fs/root.h"
 #include "fs/srv.h"
 #include "host/posix/loop.h"
 #include "host/posix/procfs.h"
