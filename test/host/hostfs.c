@@ -834,7 +834,7 @@ static void a_wstat_that_fails_has_changed_nothing(void **state)
 		{ "a length that no file has",
 		    { .valid = TN_ST_MODE | TN_ST_LENGTH | TN_ST_NAME,
 			.mode = 0600,
-			.length = INT64_MAX,
+			.length = (uint64_t)INT64_MAX + 1,
 			.name = { "new", 3 } },
 		    TN_EFBIG },
 		{ "a directory's bit",
