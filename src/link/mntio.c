@@ -16,13 +16,16 @@ uint32_t tn_mnt_io_max(const struct tn_op *op)
 	return op->fid->iounit > 0 && op->fid->iounit < max ? op->fid->iounit : max;
 }
 
+/* A type in a stat is the letter of a device, which makes its bytes up; M is Plan 9's for what it mounts itself. */
 void tn_mnt_learn(struct tn_mfid *f, const struct tn_stat *st)
 {
 	const uint32_t special = TN_DMDIR | TN_DMAPPEND | TN_DMEXCL | TN_DMAUTH | TN_DMDEVICE |
 				 TN_DMNAMEDPIPE;
 
 	f->flags |= TN_MFID_ASKED;
-	if (st->valid & TN_ST_LENGTH && st->length > 0 && (st->mode & special) == 0)
+	if ((st->valid & TN_ST_LENGTH) == 0 || st->length == 0 || (st->mode & special) != 0)
+		return;
+	if (st->type == 0 || st->type == 'M' || st->type == UINT16_MAX)
 		f->flags |= TN_MFID_REGULAR;
 }
 

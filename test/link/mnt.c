@@ -316,6 +316,17 @@ static void a_large_read_of_what_may_be_a_device_is_its_first_part(void **state)
 	assert_int_equal(peer.counts[TN_TREAD], 1);
 	must(a, TN_OK);
 	put(c);
+	/* Nor of what its stat says is one. */
+	peer.no_stat = false;
+	peer.stat_type = 'c';
+	c = got_open(root, "f");
+	for (int i = 0; i < 2; i++) {
+		a = ask_io(TN_READ, c, 60000, 0);
+		peer_serve();
+		assert_int_equal(a->r.u.io.count, 8192);
+		must(a, TN_OK);
+	}
+	put(c);
 	put(root);
 }
 

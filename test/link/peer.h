@@ -51,6 +51,7 @@ struct peer {
 	char content[65536];
 	uint32_t content_len;
 	bool no_stat;
+	uint16_t stat_type; /* the letter of a device */
 };
 
 static struct peer peer;
@@ -275,9 +276,10 @@ static inline struct tn_stat peer_stat(const struct peer_fid *f)
 {
 	return (struct tn_stat){ .valid = TN_ST_QID | TN_ST_MODE | TN_ST_LENGTH | TN_ST_NAME |
 					  TN_ST_ATIME | TN_ST_MTIME | TN_ST_UID | TN_ST_GID |
-					  TN_ST_MUID,
+					  TN_ST_MUID | TN_ST_DEV,
 		.qid = f->qid,
 		.mode = (uint32_t)f->qid.type << 24 | 0644,
+		.type = peer.stat_type,
 		.length = f->qid.type & TN_QTDIR ? 0 : peer.content_len,
 		.name = { f->name, (uint32_t)strlen(f->name) },
 		.uid = TN_STR("glenda"),
