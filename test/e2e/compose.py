@@ -1,4 +1,7 @@
 """The options that compose a name space: what is wrong is said before anything is started. product.md 1, 4."""
+import socket
+import time
+
 from bench import case
 
 EXPORT = "tenon export --clean -l 'tcp!127.0.0.1!0' "
@@ -90,3 +93,17 @@ def _(b):
     b.write('two/f', '2\n')
     D = b.export("--clean -b '/x=#host{0}/one' -b '/x=#host{0}/two' -B '/y=#host{0}/one' -B '/y=#host{0}/two'".format(b.dir)).dial
     b.shows('tenon cat D x/f y/f', '2\n2\n', D=D)
+
+
+@case('user= is who the server sees; soft= is how long it may take')
+def _(b):
+    D = b.export("'#ram'").dial
+    again = b.export("--clean -o user=glenda -m '/x=%s'" % D)
+    b.shows('echo x | tenon put D x/f; tenon stat D x/f', '...\n  owner   glenda\n...', D=again.dial)
+    with socket.socket() as mute:
+        mute.bind(('127.0.0.1', 0))
+        mute.listen()
+        start = time.monotonic()
+        b.shows(EXPORT + "-o soft=1 -m '/x=tcp!127.0.0.1!%d'" % mute.getsockname()[1], '',
+                "tenon: export: 'tcp!127.0.0.1!...': ...\n")
+        assert time.monotonic() - start < 5, 'the bound of a second is not kept'
