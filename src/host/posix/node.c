@@ -264,10 +264,13 @@ static enum tn_err make_post(void *arg, struct tn_user *who, struct tn_str dial,
 /* One for the program, as its log is; held by each node's #cons. */
 static struct tn_cons_log *console_log;
 
+/* Who had the lines before still gets them: a command that tells its failures itself drops them. */
+static void (*log_before)(const char *text, size_t len) = tn_log_stderr;
+
 static void log_line(const char *text, size_t len)
 {
 	tn_cons_log_line(console_log, text, len);
-	tn_log_stderr(text, len);
+	log_before(text, len);
 }
 
 static uint32_t own_pid(void *arg)
@@ -305,6 +308,8 @@ static struct tn_server *console_new(struct tn_loop *loop, struct tn_fdio *fdio)
 	if (!console_log)
 		return NULL;
 	host.log = console_log;
+	if (tn_log_hook && tn_log_hook != log_line)
+		log_before = tn_log_hook;
 	tn_log_hook = log_line;
 	return tn_cons_new(loop, &host);
 }
