@@ -310,6 +310,25 @@ static void a_flush_ends_it_soon(void **state)
 	tn_name_fini(&n);
 }
 
+/* Flushing is asking: the answer may come as it would have. Nothing more is asked for then. */
+static void a_flush_that_came_too_late_ends_it_all_the_same(void **state)
+{
+	struct tn_name n = question(p, "/d/e/f", TN_FOR_OPEN);
+	bool done = false;
+
+	(void)state;
+	a->late = a->deaf = true;
+	n.done = name_finished;
+	n.arg = &done;
+	assert_int_equal(tn_name_start(&n), TN_LATER);
+	tn_name_flush(&n);
+	settle();
+	assert_true(done);
+	assert_int_equal(n.err, TN_EINTR);
+	assert_int_equal(a->count[TN_OPEN], 0);
+	tn_name_fini(&n);
+}
+
 static void a_flush_after_the_answer_does_nothing(void **state)
 {
 	struct tn_name n = question(p, "/d/e/f", TN_FOR_ACCESS);
@@ -892,6 +911,7 @@ int main(void)
 		TEST(a_refusal_deep_in_a_name_is_told_as_it_is),
 		TEST(a_name_may_move_when_it_has_to_wait),
 		TEST(a_flush_ends_it_soon),
+		TEST(a_flush_that_came_too_late_ends_it_all_the_same),
 		TEST(a_flush_after_the_answer_does_nothing),
 		TEST(the_deadline_goes_with_each_request),
 		TEST(a_member_that_is_down_gives_its_error),

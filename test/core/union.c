@@ -188,6 +188,23 @@ static void an_offset_that_was_never_given_is_refused(void **state)
 	tn_chan_put(dir);
 }
 
+/* namespace-semantics.md 6: it follows its own mount point, not another that comes to the same place. */
+static void a_mount_point_made_anew_is_another(void **state)
+{
+	struct tn_chan *dir = open_dir("/d"), *to = tree_chan(a, 1, "/d");
+	struct reading d;
+
+	(void)state;
+	assert_int_equal(tn_ns_unmount(p->ns, to, NULL), TN_OK);
+	assert_string_equal(read_all(dir, 0, 9, NULL), "");
+	assert_int_equal(put_at(p, b, 0, "/d", TN_AFTER), TN_OK);
+	assert_int_equal(put_at(p, c, 0, "/d", TN_AFTER), TN_OK);
+	assert_int_equal(read_once(&d, dir, 0, 9), TN_OK);
+	assert_string_equal(d.text, "");
+	tn_chan_put(to);
+	tn_chan_put(dir);
+}
+
 /* ---- several at once ---- */
 
 static void listings_of_one_directory_wait_for_one_another(void **state)
@@ -380,6 +397,7 @@ int main(void)
 		TEST(with_any_room_and_late_servers_it_is_the_same),
 		TEST(every_offset_that_was_given_is_good),
 		TEST(an_offset_that_was_never_given_is_refused),
+		TEST(a_mount_point_made_anew_is_another),
 		TEST(listings_of_one_directory_wait_for_one_another),
 		TEST(one_that_waits_can_be_flushed),
 		TEST(a_later_member_that_is_down_gives_its_error),

@@ -33,6 +33,7 @@ struct tree {
 	int n;
 	unsigned count[TN_REQ_TYPES];
 	bool late;         /* keeps each request and answers it from the loop */
+	bool deaf;         /* late, and a flush changes nothing */
 	bool stuck;        /* keeps and answers only what is flushed */
 	unsigned walk_max; /* names walked in one request; 0: all */
 	uint64_t stride;   /* of offsets in a directory; 0: 1 */
@@ -272,7 +273,7 @@ static inline void tree_late(struct tn_task *task)
 	t->kept = NULL;
 	for (; r; r = next) {
 		next = r->next;
-		if (tn_req_flushed(r))
+		if (tn_req_flushed(r) && !t->deaf)
 			tn_fail(r, TN_EINTR);
 		else
 			tree_do(r);
