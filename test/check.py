@@ -57,6 +57,7 @@ SUITES = [
     unit('link'),
     unit('host'),
     unit('launch'),
+    Suite('door', ['test/launch/door.py', '{build}'], 900, asan=True),
     Suite('oracle', ['{shared}/oracle/run.py', '--driver', '{build}/oracle-driver'], 300, asan=True, needs='oracle'),
     conformance('ram'),
     conformance('composed'),

@@ -12,6 +12,13 @@
 
 #include <fuse_lowlevel.h>
 
+/*
+ * Seconds that the kernel may keep what a server elsewhere said of a file's attributes, and of the entries of a listing.
+ * Each path that is walked is asked for anew; what this saves is asking twice in one call, and a question for each entry
+ * of `ls -l`. Files of this machine, devices and files made up when read are asked about each time.
+ */
+#define LAUNCH_FRESH_S 0.1
+
 struct launch_op;
 
 /* What goes on when a step has succeeded. */
@@ -46,9 +53,12 @@ struct launch_handle {
 	    refs; /* the program's, and each operation's: a release may come before an answer */
 	struct launch_node *node; /* counted */
 	struct tn_chan *chan;
+	bool direct;     /* past the page cache */
 	bool is_union;   /* a listing that may have a name twice: the first wins */
-	uint64_t number; /* entries of the listing that were given: FUSE's offset of the next */
+	uint64_t number; /* of the next entry of the listing: FUSE's offset. "." is 0, ".." 1 */
 	uint64_t cookie; /* where the server goes on for it */
+	uint64_t *marks; /* the same for the entries 2, 3, ...: for seekdir */
+	uint32_t n_marks, marks_size;
 	struct launch_names *names; /* those that were given, while is_union */
 };
 
@@ -91,9 +101,8 @@ struct launch_op {
 	struct stat attr; /* the last answer of a TN_STAT; as asked for by a setattr in `want` */
 	struct stat want;
 	struct tn_stat change;
-	uint32_t dm_bits;   /* the mode's high bits as the server has them */
-	uint64_t attr_path; /* qid.path of the last TN_STAT */
-	bool attr_direct;
+	uint32_t dm_bits;            /* the mode's high bits as the server has them */
+	bool attr_direct, is_remote; /* the last TN_STAT: no page cache; its server is elsewhere */
 	struct tn_members *members;
 	struct tn_str one_name; /* the name of a walk of one element */
 	struct tn_qid one_qid;
@@ -105,10 +114,16 @@ struct launch_op {
 	struct launch_node *node3;   /* counted: the other directory or file of rename and link */
 	struct tn_chan *dir, *todir; /* counted: of rename; dir also the file of link */
 	struct tn_statfs statfs;
-	uint64_t skip;  /* entries of a listing that were given before */
-	uint32_t perm;  /* of a create */
-	bool full, any; /* a listing's answer; whether the last request brought an entry */
-	bool is_union, tried;
+	uint32_t perm;            /* of a create */
+	struct tn_timer patience; /* it was interrupted, and is answered EINTR then */
+	struct launch_node *
+	    *told; /* entries of a listing that the kernel will count as looked up */
+	uint32_t n_told, told_size;
+	enum tn_err list_err; /* of a listing: what ended it */
+	bool plus, full,
+	    any; /* its entries carry stats; the answer is full; the last request brought an entry */
+	bool is_union, is_listing, tried;
+	char aside[16]; /* rename: what the target is called until it is removed */
 };
 
 /* ---- op.c ---- */
@@ -218,6 +233,8 @@ void launch_do_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
     struct fuse_file_info *fi);
 void launch_do_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void launch_do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+    struct fuse_file_info *fi);
+void launch_do_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     struct fuse_file_info *fi);
 void launch_do_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 void launch_do_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);

@@ -123,10 +123,13 @@ static void answer_create(struct launch_op *op)
 {
 	struct launch_node *node = launch_node_created(&op->f->nodes, op->node,
 	    (struct tn_str){ op->text, (uint32_t)strlen(op->text) }, op->chan);
-	struct launch_handle *h = node ? launch_handle_new(op, node, op->chan) : NULL;
+	struct launch_handle *h;
 	struct fuse_entry_param e;
 	fuse_req_t req;
 
+	if (node)
+		node->direct = op->attr_direct;
+	h = node ? launch_handle_new(op, node, op->chan) : NULL;
 	if (!h) {
 		if (node)
 			launch_node_forget(&op->f->nodes, node, 1);
@@ -136,7 +139,7 @@ static void answer_create(struct launch_op *op)
 	op->chan = NULL;
 	launch_fill_entry(op, node, &e);
 	op->fi.fh = (uint64_t)(uintptr_t)h;
-	op->fi.direct_io = node->direct;
+	op->fi.direct_io = h->direct;
 	req = launch_answering(op);
 	if (!req || fuse_reply_create(req, &e, &op->fi) != 0) {
 		launch_handle_close(op->f, h);

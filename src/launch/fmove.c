@@ -4,6 +4,7 @@
 #include "launch/door.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,33 +17,24 @@ static void removed(struct launch_op *op)
 	launch_op_ok(op);
 }
 
-static void remove_clone(struct launch_op *op)
-{
-	tn_req_reset(&op->r);
-	tn_req_init(&op->r, TN_REMOVE, op->chan2, &launch_owner);
-	launch_submit(op, removed);
-}
-
 static void remove_found(struct launch_op *op)
 {
 	bool is_dir = tn_chan_is_dir(op->name.chan), wants_dir = op->flags & O_DIRECTORY;
 
-	if (op->name.is_mount) {
-		launch_op_fail(op, TN_EISMOUNT);
-		return;
-	}
 	if (is_dir != wants_dir) {
 		launch_op_fail(op, is_dir ? TN_EISDIR : TN_ENOTDIR);
 		return;
 	}
 	launch_chan_take(op, op->name.chan);
 	op->name.chan = NULL;
-	launch_clone_chan(op, remove_clone);
+	tn_req_reset(&op->r);
+	tn_req_init(&op->r, TN_REMOVE, op->chan, &launch_owner);
+	launch_submit(op, removed);
 }
 
 static void remove_here(struct launch_op *op)
 {
-	launch_resolve(op, op->chan, op->text, TN_FOR_ACCESS, 0, 0, remove_found);
+	launch_resolve(op, op->chan, op->text, TN_FOR_REMOVE, 0, 0, remove_found);
 }
 
 static void remove_start(struct launch_op *op)
@@ -72,75 +64,166 @@ void launch_do_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 /* ---- renaming and linking ---- */
 
+enum { NOREPLACE = 1, EXCHANGE = 2 }; /* renameat2(2) */
+
+static struct tn_str str_of(const char *text)
+{
+	return (struct tn_str){ text, (uint32_t)strlen(text) };
+}
+
+static void tell_nodes(struct launch_op *op)
+{
+	(op->flags & EXCHANGE ? launch_node_exchanged : launch_node_moved)(&op->f->nodes, op->node,
+	    str_of(op->text), op->node3, str_of(op->text2));
+}
+
 static void renamed(struct launch_op *op)
 {
-	launch_node_moved(&op->f->nodes, op->node,
-	    (struct tn_str){ op->text, (uint32_t)strlen(op->text) }, op->node3,
-	    (struct tn_str){ op->text2, (uint32_t)strlen(op->text2) });
+	op->failed = NULL;
+	tell_nodes(op);
 	launch_op_ok(op);
 }
 
-static void send_rename(struct launch_op *op);
+static void send_rename(struct launch_op *op, launch_step done, launch_step failed);
 
-static void rename_now(struct launch_op *op)
+/*
+ * A server of plain 9P2000 does not rename over a file that is there. The best that the protocol can: the target is
+ * renamed out of the way, and removed when its name is taken. Between the two others see neither. An empty directory is
+ * removed at once. With .L, #ram and #host this is not needed.
+ */
+static void end_aside(struct launch_op *op)
 {
-	op->tried = true;
-	send_rename(op);
+	launch_op_fail(op, op->list_err);
 }
 
-static void remove_target_clone(struct launch_op *op)
+/* The first error is the one that is told. */
+static void put_back(struct launch_op *op)
 {
+	op->list_err = launch_err_of(op);
+	op->failed = end_aside;
+	op->change.name = str_of(op->text2);
+	tn_req_reset(&op->r);
+	tn_req_init(&op->r, TN_WSTAT, op->chan2, &launch_owner);
+	op->r.u.wstat.st = &op->change;
+	launch_submit(op, end_aside);
+}
+
+static void remove_aside(struct launch_op *op)
+{
+	tell_nodes(op);
+	op->failed = launch_op_ok;
 	tn_req_reset(&op->r);
 	tn_req_init(&op->r, TN_REMOVE, op->chan2, &launch_owner);
-	launch_submit(op, rename_now);
+	launch_submit(op, launch_op_ok);
+}
+
+static void is_aside(struct launch_op *op)
+{
+	send_rename(op, remove_aside, put_back);
+}
+
+static void target_removed(struct launch_op *op)
+{
+	send_rename(op, renamed, NULL);
 }
 
 static void target_found(struct launch_op *op)
 {
-	launch_chan_take(op, op->name.chan);
+	op->chan2 = op->name.chan;
 	op->name.chan = NULL;
-	launch_clone_chan(op, remove_target_clone);
+	tn_req_reset(&op->r);
+	if (tn_chan_is_dir(op->chan2)) {
+		tn_req_init(&op->r, TN_REMOVE, op->chan2, &launch_owner);
+		launch_submit(op, target_removed);
+		return;
+	}
+	snprintf(op->aside, sizeof(op->aside), ".tn%08x", (unsigned)(tn_now_ns() / 1000));
+	memset(&op->change, 0, sizeof(op->change));
+	op->change.valid = TN_ST_NAME;
+	op->change.name = str_of(op->aside);
+	tn_req_init(&op->r, TN_WSTAT, op->chan2, &launch_owner);
+	op->r.u.wstat.st = &op->change;
+	launch_submit(op, is_aside);
 }
 
 static void find_target(struct launch_op *op)
 {
-	launch_resolve(op, op->chan, op->text2, TN_FOR_ACCESS, 0, 0, target_found);
+	launch_resolve(op, op->chan, op->text2, TN_FOR_REMOVE, 0, 0, target_found);
 }
 
-/*
- * A server of plain 9P2000 does not rename over a file that is there. The best that the protocol can: the target is
- * removed first. Between the two others see neither; with .L, #ram and #host this is not needed.
- */
 static void rename_refused(struct launch_op *op)
 {
 	enum tn_err why = launch_err_of(op);
 
-	if (why != TN_EEXIST || op->tried || op->flags != 0) {
+	if (why == TN_EEXIST && op->flags == 0)
+		launch_node_chan(op, op->node3, find_target);
+	else
 		launch_op_fail(op, op->flags && why == TN_ENOTSUP ? TN_EINVAL : why);
-		return;
-	}
-	launch_node_chan(op, op->node3, find_target);
 }
 
-static void send_rename(struct launch_op *op)
+static void send_rename(struct launch_op *op, launch_step done, launch_step failed)
 {
-	op->failed = rename_refused;
+	op->failed = failed;
 	tn_req_reset(&op->r);
 	tn_req_init(&op->r, TN_RENAME, op->dir, &launch_owner);
 	op->r.chan2 = op->todir;
-	op->r.u.rename.name = (struct tn_str){ op->text, (uint32_t)strlen(op->text) };
-	op->r.u.rename.newname = (struct tn_str){ op->text2, (uint32_t)strlen(op->text2) };
+	op->r.u.rename.name = str_of(op->text);
+	op->r.u.rename.newname = str_of(op->text2);
 	op->r.u.rename.how = (uint32_t)op->flags;
-	launch_submit(op, renamed);
+	launch_submit(op, done);
+}
+
+/* Where member directory c stands in the union; its number of members if it does not. */
+static uint32_t member_of(const struct tn_members *list, const struct tn_chan *c)
+{
+	uint32_t i = 0;
+
+	while (list && i < list->n && !tn_chan_same(list->m[i].to, c))
+		i++;
+	return i;
+}
+
+/* A file of that name in an earlier member would hide the one that moved: as between two file systems, it is copied. */
+static void target_seen(struct launch_op *op)
+{
+	const struct tn_name *n = &op->name;
+
+	if (n->is_mount)
+		launch_op_fail(op, TN_EISMOUNT);
+	else if (op->flags & NOREPLACE)
+		launch_op_fail(op, TN_EEXIST);
+	else if (n->dir && member_of(op->members, n->dir) < member_of(op->members, op->todir))
+		launch_op_fail(op, TN_EXDEV);
+	else if (n->dir && op->flags & EXCHANGE && !tn_chan_same(n->dir, op->todir))
+		launch_op_fail(op, TN_EXDEV);
+	else
+		send_rename(op, renamed, rename_refused);
+}
+
+static void target_unseen(struct launch_op *op)
+{
+	if (launch_err_of(op) == TN_ENOENT)
+		send_rename(op, renamed, rename_refused);
+	else
+		launch_op_fail(op, launch_err_of(op));
+}
+
+static void see_target(struct launch_op *op)
+{
+	op->failed = target_unseen;
+	launch_resolve(op, op->chan, op->text2, TN_FOR_ACCESS, 0, 0, target_seen);
 }
 
 static void have_both(struct launch_op *op)
 {
-	if (op->dir->server != op->todir->server) {
+	bool is_union = op->members && op->members->n > 1;
+
+	if (op->dir->server != op->todir->server)
 		launch_op_fail(op, TN_EXDEV);
-		return;
-	}
-	send_rename(op);
+	else if (is_union || tn_ns_mounted_in(op->f->proc->ns, op->todir->server))
+		launch_node_chan(op, op->node3, see_target);
+	else
+		send_rename(op, renamed, rename_refused);
 }
 
 static void target_dir_chosen(struct launch_op *op)

@@ -9,6 +9,15 @@
 
 /* ---- opening ---- */
 
+/*
+ * A file elsewhere that was never seen to have a length may be made up when it is read: most servers do not say so.
+ * architecture.md, rule 10. One that is made here is not, so that it can be mapped (sqlite).
+ */
+static bool is_direct(const struct launch_node *node, const struct tn_chan *c)
+{
+	return node->direct || (!node->is_dir && !node->plain && c->server->flags & TN_SF_REMOTE);
+}
+
 struct launch_handle *launch_handle_new(struct launch_op *op, struct launch_node *node,
     struct tn_chan *c)
 {
@@ -18,6 +27,7 @@ struct launch_handle *launch_handle_new(struct launch_op *op, struct launch_node
 		return NULL;
 	h->node = launch_node_get(node);
 	h->chan = c;
+	h->direct = is_direct(node, c);
 	h->refs = 1;
 	h->next = node->handles;
 	if (h->next)
@@ -34,6 +44,7 @@ void launch_handle_put(struct launch_fuse *f, struct launch_handle *h)
 	if (h->names)
 		launch_names_clear(h->names);
 	free(h->names);
+	free(h->marks);
 	tn_chan_put(h->chan);
 	launch_node_put(&f->nodes, h->node);
 	free(h);
@@ -69,7 +80,7 @@ void launch_answer_open(struct launch_op *op, struct launch_handle *h)
 	fuse_req_t req = launch_answering(op);
 
 	op->fi.fh = (uint64_t)(uintptr_t)h;
-	op->fi.direct_io = op->node->direct;
+	op->fi.direct_io = h->direct;
 	if (!req || fuse_reply_open(req, &op->fi) != 0)
 		launch_handle_close(op->f, h);
 	launch_op_end(op);
@@ -119,9 +130,15 @@ static void open_shown(struct launch_op *op)
 	launch_clone_chan(op, open_clone);
 }
 
+/* A walk cannot begin at an open Chan, walk(5): a file without one of its own is walked to by its name, if it has one. */
 static void open_start(struct launch_op *op)
 {
-	launch_node_shown(op, op->node, open_shown);
+	struct launch_node *node = op->node;
+
+	if (node->chan || node->in_place)
+		launch_node_chan(op, node, open_shown);
+	else
+		launch_node_shown(op, node, open_shown);
 }
 
 void launch_do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -203,12 +220,16 @@ static void read_failed(struct launch_op *op)
 		launch_op_fail(op, launch_err_of(op));
 }
 
-/* The page cache takes a short answer for the end of the file; a device's short answer is its answer. */
+/*
+ * The page cache takes a short answer for the end of the file, so one before the end that the kernel knows is no answer
+ * yet; a device's short answer is its answer.
+ */
 static void read_some(struct launch_op *op)
 {
 	op->failed = NULL;
 	op->done += op->r.u.io.count;
-	if (op->r.u.io.count == 0 || op->done >= op->size || op->handle->node->direct || !op->req)
+	if (op->r.u.io.count == 0 || op->done >= op->size || op->handle->direct || !op->req ||
+	    (uint64_t)op->off + op->done >= op->node->length)
 		answer_read(op);
 	else
 		read_more(op);
@@ -235,7 +256,10 @@ void launch_do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 static void answer_write(struct launch_op *op)
 {
 	fuse_req_t req = launch_answering(op);
+	uint64_t end = (uint64_t)op->off + op->done;
 
+	if (end > op->node->length)
+		op->node->length = end; /* as the kernel has it now */
 	if (req)
 		fuse_reply_write(req, op->done);
 	launch_op_end(op);
@@ -347,8 +371,30 @@ static void answer_lseek(struct launch_op *op)
 	launch_op_end(op);
 }
 
+/* A server that knows no holes: all is data, and the hole is at the end. lseek(2). */
+static void seek_by_size(struct launch_op *op)
+{
+	uint64_t off = (uint64_t)op->off, size = (uint64_t)op->attr.st_size;
+
+	if (off >= size) {
+		launch_op_errno(op, ENXIO);
+		return;
+	}
+	op->r.u.range.offset = op->flags == SEEK_HOLE ? size : off;
+	answer_lseek(op);
+}
+
+static void seek_failed(struct launch_op *op)
+{
+	if (launch_err_of(op) == TN_ENOTSUP)
+		launch_stat(op, seek_by_size);
+	else
+		launch_op_fail(op, launch_err_of(op));
+}
+
 static void lseek_start(struct launch_op *op)
 {
+	op->failed = seek_failed;
 	tn_req_reset(&op->r);
 	tn_req_init(&op->r, TN_SEEKHOLE, op->chan, &launch_owner);
 	op->r.u.range.how = (uint32_t)op->flags;

@@ -30,13 +30,22 @@ fuse_req_t launch_answering(struct launch_op *op)
 	return req;
 }
 
+/* What the kernel is told of the node, in op->attr; returns for how long it may keep it. */
+static double note_attr(struct launch_op *op, struct launch_node *node)
+{
+	node->length = (uint64_t)op->attr.st_size;
+	node->plain |= node->length > 0;
+	if (node->pin && node->pin->count > 0)
+		return PINNED_S;
+	return op->is_remote && !op->attr_direct ? LAUNCH_FRESH_S : 0;
+}
+
 static void answer_attr(struct launch_op *op)
 {
 	fuse_req_t req = launch_answering(op);
 
 	if (req)
-		fuse_reply_attr(req, &op->attr,
-		    op->node->pin && op->node->pin->count ? PINNED_S : 0);
+		fuse_reply_attr(req, &op->attr, note_attr(op, op->node));
 	launch_op_end(op);
 }
 
@@ -47,7 +56,8 @@ void launch_fill_entry(struct launch_op *op, struct launch_node *node, struct fu
 	e->ino = launch_ino_of(op->f, node);
 	e->generation = node->generation;
 	e->attr = op->attr;
-	e->entry_timeout = e->attr_timeout = node->pin && node->pin->count ? PINNED_S : 0;
+	e->attr_timeout = note_attr(op, node);
+	e->entry_timeout = node->pin && node->pin->count > 0 ? PINNED_S : 0;
 }
 
 /* An entry that could not be told is not the kernel's: its lookup is taken back. */
@@ -542,6 +552,7 @@ const struct fuse_lowlevel_ops launch_fops = {
 	.fsync = launch_do_fsync,
 	.opendir = launch_do_opendir,
 	.readdir = launch_do_readdir,
+	.readdirplus = launch_do_readdirplus,
 	.releasedir = launch_do_release,
 	.fsyncdir = launch_do_fsync,
 	.statfs = do_statfs,

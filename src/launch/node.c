@@ -8,6 +8,17 @@
 
 enum { BUCKETS_FIRST = 256 };
 
+/* Which file: what a place must show for its node to be the one. */
+struct ident {
+	uint64_t instance, path;
+	bool is_dir;
+};
+
+static struct ident ident_of(const struct tn_chan *c)
+{
+	return (struct ident){ c->server->instance, c->qid.path, tn_chan_is_dir(c) };
+}
+
 /* ---- the hashes ---- */
 
 static uint64_t mix(uint64_t x)
@@ -258,7 +269,7 @@ static struct launch_pin *pin_below(const struct launch_pin *pin, struct tn_str 
 }
 
 static struct launch_node *node_new(struct launch_nodes *t, struct launch_node *parent,
-    struct tn_str name, const struct tn_chan *c)
+    struct tn_str name, struct ident id)
 {
 	struct launch_node *node = calloc(1, sizeof(*node));
 
@@ -273,9 +284,9 @@ static struct launch_node *node_new(struct launch_nodes *t, struct launch_node *
 	node->name[name.len] = '\0';
 	node->name_len = (uint16_t)name.len;
 	node->parent = parent ? launch_node_get(parent) : NULL;
-	node->is_dir = tn_chan_is_dir(c);
-	node->instance = c->server->instance;
-	node->qid_path = c->qid.path;
+	node->is_dir = id.is_dir;
+	node->instance = id.instance;
+	node->qid_path = id.path;
 	node->generation = ++t->generation;
 	node->pin = parent ? pin_below(parent->pin, name) : NULL;
 	node->refs = 1;
@@ -300,7 +311,7 @@ bool launch_nodes_init(struct launch_nodes *t, struct tn_chan *root, uint32_t ch
 	t->pins = calloc(1, sizeof(*t->pins) + 1);
 	if (!t->pins || !buckets_make(t, BUCKETS_FIRST))
 		goto free_all;
-	t->root = node_new(t, NULL, (struct tn_str){ "", 0 }, root);
+	t->root = node_new(t, NULL, (struct tn_str){ "", 0 }, ident_of(root));
 	if (!t->root)
 		goto free_all;
 	t->root->pin = t->pins;
@@ -358,10 +369,10 @@ static void leave_place(struct launch_nodes *t, struct launch_node *node)
 	node->pin = NULL;
 }
 
-static bool shows(const struct launch_node *node, const struct tn_chan *c)
+static bool shows(const struct launch_node *node, struct ident id)
 {
-	return node->is_dir == tn_chan_is_dir(c) && node->instance == c->server->instance &&
-	       node->qid_path == c->qid.path;
+	return node->is_dir == id.is_dir && node->instance == id.instance &&
+	       node->qid_path == id.path;
 }
 
 static bool enter_place(struct launch_nodes *t, struct launch_node *node,
@@ -392,23 +403,23 @@ static bool is_pinned(const struct launch_node *node)
 
 /* The node of what is at the place now, with one more lookup; its Chan may be absent. */
 static struct launch_node *settle(struct launch_nodes *t, struct launch_node *parent,
-    struct tn_str name, const struct tn_chan *c)
+    struct tn_str name, struct ident id)
 {
 	struct launch_node *node = at_place(t, parent, name), *file;
 
-	if (node && (shows(node, c) || (is_pinned(node) && node->is_dir == tn_chan_is_dir(c)))) {
+	if (node && (shows(node, id) || (is_pinned(node) && node->is_dir == id.is_dir))) {
 		count_lookup(node);
 		return node;
 	}
 	if (node)
 		leave_place(t, node);
-	file = tn_chan_is_dir(c) ? NULL : of_file(t, c->server->instance, c->qid.path);
+	file = id.is_dir ? NULL : of_file(t, id.instance, id.path);
 	if (file) { /* a file known by another name: this is its place from now on */
 		count_lookup(file);
 		enter_place(t, file, parent, name); /* without memory it stays where it was */
 		return file;
 	}
-	node = node_new(t, parent, name, c);
+	node = node_new(t, parent, name, id);
 	if (!node)
 		return NULL;
 	count_lookup(node);
@@ -419,9 +430,9 @@ static struct launch_node *settle(struct launch_nodes *t, struct launch_node *pa
 struct launch_node *launch_node_found(struct launch_nodes *t, struct launch_node *parent,
     struct tn_str name, struct tn_chan *c)
 {
-	struct launch_node *node = settle(t, parent, name, c);
+	struct launch_node *node = settle(t, parent, name, ident_of(c));
 
-	if (!node || !shows(node, c))
+	if (!node || !shows(node, ident_of(c)))
 		tn_chan_put(c); /* a pinned node shows what it showed */
 	else
 		launch_node_set_chan(t, node,
@@ -443,7 +454,17 @@ struct launch_node *launch_node_pinned(struct launch_nodes *t, struct launch_nod
 struct launch_node *launch_node_created(struct launch_nodes *t, struct launch_node *parent,
     struct tn_str name, const struct tn_chan *c)
 {
-	return settle(t, parent, name, c);
+	struct launch_node *node = settle(t, parent, name, ident_of(c));
+
+	if (node)
+		node->plain = true;
+	return node;
+}
+
+struct launch_node *launch_node_listed(struct launch_nodes *t, struct launch_node *parent,
+    struct tn_str name, uint64_t instance, struct tn_qid qid)
+{
+	return settle(t, parent, name, (struct ident){ instance, qid.path, qid.type & TN_QTDIR });
 }
 
 /* ---- what changes places ---- */
@@ -464,6 +485,19 @@ void launch_node_moved(struct launch_nodes *t, struct launch_node *from, struct 
 	launch_node_gone(t, to, newname);
 	if (node && !enter_place(t, node, to, newname))
 		leave_place(t, node);
+}
+
+void launch_node_exchanged(struct launch_nodes *t, struct launch_node *from, struct tn_str name,
+    struct launch_node *to, struct tn_str newname)
+{
+	struct launch_node *a = at_place(t, from, name), *b = at_place(t, to, newname);
+
+	if (b)
+		leave_place(t, b);
+	if (a && !enter_place(t, a, to, newname))
+		leave_place(t, a);
+	if (b)
+		enter_place(t, b, from, name); /* without memory nothing leads to it */
 }
 
 /* ---- pins ---- */

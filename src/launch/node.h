@@ -33,6 +33,9 @@ struct launch_node {
 	uint32_t refs; /* children, operations, handles; and one while lookups > 0 */
 	bool is_dir, in_lru, in_place, in_files;
 	bool direct; /* made up when read: no page cache */
+	bool
+	    plain; /* a file that has, or had, or is given its bytes by writing them: its length is true */
+	uint64_t length; /* as the kernel was told */
 	uint16_t name_len;
 	char *name;
 };
@@ -77,9 +80,18 @@ void launch_node_put(struct launch_nodes *t, struct launch_node *node);
 void launch_node_set_chan(struct launch_nodes *t, struct launch_node *node, struct tn_chan *c);
 void launch_node_used(struct launch_nodes *t, struct launch_node *node);
 
-/* What was at (parent, name) is there no more; or is now at another place. */
+/*
+ * The node for an entry of a listing, with one more lookup: file `path` of `instance`. Its Chan may be absent. NULL: no
+ * memory.
+ */
+struct launch_node *launch_node_listed(struct launch_nodes *t, struct launch_node *parent,
+    struct tn_str name, uint64_t instance, struct tn_qid qid);
+
+/* What was at (parent, name) is there no more; or is now at another place; or has changed places with what is there. */
 void launch_node_gone(struct launch_nodes *t, struct launch_node *parent, struct tn_str name);
 void launch_node_moved(struct launch_nodes *t, struct launch_node *from, struct tn_str name,
+    struct launch_node *to, struct tn_str newname);
+void launch_node_exchanged(struct launch_nodes *t, struct launch_node *from, struct tn_str name,
     struct launch_node *to, struct tn_str newname);
 
 /*

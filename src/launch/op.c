@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PATIENCE_NS UINT64_C(500000000)
+
 /* ---- the life of an operation ---- */
 
 struct launch_node *launch_node_of(struct launch_fuse *f, fuse_ino_t ino)
@@ -21,18 +23,34 @@ fuse_ino_t launch_ino_of(struct launch_fuse *f, const struct launch_node *node)
 	return node == f->nodes.root ? FUSE_ROOT_ID : (fuse_ino_t)node;
 }
 
-/* FUSE's interrupt: the caller is answered at once, a late answer is dropped. launcher.md 5. */
+static void give_up(struct tn_timer *timer)
+{
+	struct launch_op *op = (struct launch_op *)((char *)timer -
+						    offsetof(struct launch_op, patience));
+	fuse_req_t req = op->is_listing ? NULL : launch_answering(op);
+
+	/* A listing uses the handle as long as its server does: its answer waits for the server's, which comes soon. */
+	if (req)
+		fuse_reply_err(req, EINTR);
+	launch_op_flush(op);
+}
+
+/*
+ * FUSE's interrupt: the caller is answered EINTR, a late answer is dropped; launcher.md 5. At once where one may wait for
+ * somebody, a pipe or a device. But files of a disk never say EINTR on Linux, and FUSE interrupts for any signal, a
+ * timer's of git as for ^C: elsewhere the answer has PATIENCE_NS to come.
+ */
 static void interrupted(fuse_req_t req, void *arg)
 {
 	struct launch_op *op = arg;
 
 	(void)req;
-	if (!op->req)
+	if (!op->req || op->patience.at_ns)
 		return;
 	op->f->stats.interrupted++;
-	fuse_reply_err(op->req, EINTR);
-	op->req = NULL;
-	launch_op_flush(op);
+	op->patience.fn = give_up;
+	tn_timer_set(tn_host_loop_core(op->f->hl), &op->patience,
+	    op->node && op->node->direct ? 1 : tn_now_ns() + PATIENCE_NS);
 }
 
 struct launch_op *launch_op_new(struct launch_fuse *f, fuse_req_t req, fuse_ino_t ino)
@@ -65,8 +83,12 @@ static void op_free(struct launch_op *op)
 		f->ops = op->next;
 	if (op->next)
 		op->next->prev = op->prev;
+	tn_timer_stop(tn_host_loop_core(f->hl), &op->patience);
 	tn_name_fini(&op->name);
 	tn_req_reset(&op->r);
+	for (uint32_t i = 0; i < op->n_told; i++)
+		launch_node_forget(&f->nodes, op->told[i], 1);
+	free(op->told);
 	launch_handle_put(f, op->handle);
 	tn_chan_put(op->chan);
 	tn_chan_put(op->chan2);
@@ -214,7 +236,7 @@ static void req_stat(struct tn_req *r, const struct tn_stat *st)
 	struct launch_op *op = (struct launch_op *)((char *)r - offsetof(struct launch_op, r));
 
 	launch_attr(op->f, r->chan->server, st, &op->attr);
-	op->attr_path = st->qid.path;
+	op->is_remote = r->chan->server->flags & TN_SF_REMOTE;
 	op->attr_direct = launch_is_direct(r->chan->server, st);
 	op->dm_bits = st->mode & 0xff000000u;
 }

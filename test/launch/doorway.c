@@ -4,13 +4,14 @@
  *
  *     /          a #ram            /a /b /u   /u is a union of them, in which /b takes what is created
  *     /r         a #ram behind 9P: a conn and a client back to back, or over DIAL
- *     /h         PATH by #host     /pipe /cons /env   devices
+ *     /h         PATH by #host     /pipe /cons /env   devices     /rpipe /rcons   the same behind 9P
  *
  * Lines on standard input are commands (the table below); each is answered by lines and a last one, ".". What they do to
  * /r is done behind the door's back, at its server.
  */
 #include "core/chan.h"
 #include "fs/cons.h"
+#include "fs/pipe.h"
 #include "fs/ram.h"
 #include "host/posix/listen.h"
 #include "host/posix/node.h"
@@ -28,14 +29,22 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+/* A server behind 9P. */
+struct remote {
+	struct tn_dialer dialer; /* first: a dialer is its remote */
+	struct tn_server *server;
+	struct tn_client *client;
+	struct tn_conn *conn; /* NULL: over DIAL, or ended */
+};
+
+enum { RAM, PIPE, CONS, REMOTES };
+
 static struct {
 	struct tn_host_loop *hl;
 	struct tn_node *node;
 	struct tn_proc *p;     /* what is served */
 	struct tn_proc *other; /* somebody at the server of /r: its `/` is that tree */
-	struct tn_server *ram; /* the tree of /r */
-	struct tn_client *client;
-	struct tn_conn *conn; /* NULL: over DIAL, or ended */
+	struct remote remotes[REMOTES];
 	struct tn_service *service;
 	struct launch_fuse *fuse;
 	uint32_t fids_peak;
@@ -56,16 +65,18 @@ static int complain(const char *what)
 
 static void conn_closed(struct tn_conn *conn, void *arg)
 {
-	(void)arg;
-	way.conn = NULL;
+	struct remote *remote = arg;
+
+	remote->conn = NULL;
 	tn_conn_free(conn);
 }
 
 static void pair_dial(struct tn_dialer *d, struct tn_client *client, struct tn_stream *stream)
 {
-	(void)d;
-	way.conn = tn_conn_new(way.ram, NULL, "pair", conn_closed, NULL);
-	if (way.conn && tn_pair_connect(way.node->loop, tn_conn_stream(way.conn), stream))
+	struct remote *r = (struct remote *)d;
+
+	r->conn = tn_conn_new(r->server, NULL, "pair", conn_closed, r);
+	if (r->conn && tn_pair_connect(way.node->loop, tn_conn_stream(r->conn), stream))
 		tn_client_connected(client);
 	else
 		tn_client_failed(client, TN_ENOMEM, NULL);
@@ -76,40 +87,52 @@ static void pair_nothing(struct tn_dialer *d)
 	(void)d;
 }
 
-static struct tn_dialer *dialer(void)
+static struct tn_dialer *dialer(struct remote *r)
 {
-	static struct tn_dialer pair = { pair_dial, pair_nothing, pair_nothing };
 	char words[TN_WORDS_SIZE];
 	enum tn_err err;
 
-	if (!way.dial)
-		return &pair;
-	way.service = tn_service_new(way.hl, way.ram, NULL);
+	r->dialer = (struct tn_dialer){ pair_dial, pair_nothing, pair_nothing };
+	if (!way.dial || r != &way.remotes[RAM])
+		return &r->dialer;
+	way.service = tn_service_new(way.hl, r->server, NULL);
 	if (!way.service || tn_service_listen(way.service, way.dial, NULL, words) != TN_OK)
 		return NULL;
 	return tn_dialer_new(way.hl, way.dial, 0, &err, words);
 }
 
-static int make_remote(void)
+static int mount_remote(struct remote *r, const char *place)
 {
-	struct tn_ram_options ram = { .owner = way.p->user };
-	struct tn_client_options o = { .label = "r", .dialect = TN_DIALECTS };
-	struct tn_dialer *d;
+	struct tn_client_options o = { .label = place, .dialect = TN_DIALECTS };
+	struct tn_dialer *d = dialer(r);
 	struct tn_server *s;
-	int r;
+	int status;
 
-	way.ram = tn_ram_new(way.node->loop, &ram);
-	d = dialer();
 	if (!d)
 		return complain("dial");
-	way.client = tn_client_new(way.node->loop, d, &o);
-	s = tn_mnt_server(way.client);
-	r = tn_call_mount(way.p, s, "/r", TN_REPL | TN_CREATE_HERE, "");
+	r->client = tn_client_new(way.node->loop, d, &o);
+	s = tn_mnt_server(r->client);
+	status = tn_call_mount(way.p, s, place, TN_REPL | TN_CREATE_HERE, "");
 	tn_server_put(s);
-	if (r < 0)
-		return complain("/r");
+	return status < 0 ? complain(place) : 0;
+}
+
+static int make_remotes(void)
+{
+	static const char *const places[] = { "/r", "/rpipe", "/rcons" };
+	struct tn_ram_options ram = { .owner = way.p->user };
+	struct tn_cons_host console = { .arg = NULL };
+
+	way.remotes[RAM].server = tn_ram_new(way.node->loop, &ram);
+	way.remotes[PIPE].server = tn_pipe_new(way.node->loop);
+	way.remotes[CONS].server = tn_cons_new(way.node->loop, &console);
+	for (size_t i = 0; i < REMOTES; i++) {
+		if (mount_remote(&way.remotes[i], places[i]) != 0)
+			return 1;
+	}
 	way.other = tn_host_proc_clean(way.node);
-	if (tn_call_mount(way.other, way.ram, "/", TN_REPL | TN_CREATE_HERE, "") < 0)
+	if (tn_call_mount(way.other, way.remotes[RAM].server, "/", TN_REPL | TN_CREATE_HERE, "") <
+	    0)
 		return complain("other");
 	return 0;
 }
@@ -118,8 +141,8 @@ static int make_remote(void)
 
 static int make_dirs(void)
 {
-	static const char *const dirs[] = { "/a", "/b", "/u", "/r", "/h", "/pipe", "/cons",
-		"/env" };
+	static const char *const dirs[] = { "/a", "/b", "/u", "/r", "/h", "/pipe", "/cons", "/env",
+		"/rcons", "/rpipe" };
 
 	for (size_t i = 0; i < TN_COUNT(dirs); i++) {
 		int fd = tn_call_create(way.p, dirs[i], TN_OREAD, TN_DMDIR | 0777);
@@ -154,7 +177,7 @@ static int compose(void)
 	    (way.host && tn_call_bind(way.p, host, "/h", TN_REPL | TN_CREATE_HERE) < 0))
 		return complain("bind");
 	tn_server_put(cons);
-	return make_remote();
+	return make_remotes();
 }
 
 /* ---- commands ---- */
@@ -173,9 +196,9 @@ static void cmd_stats(char **arg)
 
 	(void)arg;
 	launch_fuse_stats(way.fuse, &f);
-	tn_client_stats(way.client, &c);
-	if (way.conn)
-		tn_conn_stats(way.conn, &s);
+	tn_client_stats(way.remotes[RAM].client, &c);
+	if (way.remotes[RAM].conn)
+		tn_conn_stats(way.remotes[RAM].conn, &s);
 	printf("requests %llu\nerrors %llu\ninterrupted %llu\nwalked_again %llu\n",
 	    (unsigned long long)f.requests, (unsigned long long)f.errors,
 	    (unsigned long long)f.interrupted, (unsigned long long)f.walked_again);
@@ -188,13 +211,13 @@ static void cmd_fill(char **arg)
 {
 	char path[64];
 
-	say(-(
-	    int)tn_ram_put_dir(way.ram, (struct tn_str){ arg[0], (uint32_t)strlen(arg[0]) }, 0777));
+	say(-(int)tn_ram_put_dir(way.remotes[RAM].server,
+	    (struct tn_str){ arg[0], (uint32_t)strlen(arg[0]) }, 0777));
 	for (int i = 0; i < atoi(arg[1]); i++) {
 		int len = snprintf(path, sizeof(path), "%s/f%06d", arg[0], i);
 
-		if (tn_ram_put_file(way.ram, (struct tn_str){ path, (uint32_t)len }, 0666,
-			TN_STR("x\n")) != TN_OK)
+		if (tn_ram_put_file(way.remotes[RAM].server, (struct tn_str){ path, (uint32_t)len },
+			0666, TN_STR("x\n")) != TN_OK)
 			printf("error %s\n", path);
 	}
 }
@@ -358,8 +381,8 @@ static int serve(void)
 	fflush(stdout);
 	while (!way.ended) {
 		tn_host_loop_turn(way.node->loop);
-		if (way.conn) {
-			tn_conn_stats(way.conn, &s);
+		if (way.remotes[RAM].conn) {
+			tn_conn_stats(way.remotes[RAM].conn, &s);
 			way.fids_peak = s.fids > way.fids_peak ? s.fids : way.fids_peak;
 		}
 		run_lines();
@@ -381,6 +404,15 @@ static void service_ended(void *arg)
 	way.service = NULL;
 }
 
+static void end_remote(struct remote *r)
+{
+	if (r->conn)
+		tn_conn_end(r->conn);
+	while (r->conn)
+		tn_host_loop_turn(way.node->loop);
+	tn_server_put(r->server);
+}
+
 static void finish(void)
 {
 	launch_fuse_free(way.fuse);
@@ -390,15 +422,15 @@ static void finish(void)
 	tn_proc_put(way.other);
 	tn_proc_put(way.p);
 	settle();
-	tn_client_put(way.client);
+	for (size_t i = 0; i < REMOTES; i++)
+		tn_client_put(way.remotes[i].client);
 	settle();
-	if (way.conn)
-		tn_conn_end(way.conn);
 	if (way.service)
 		tn_service_end(way.service, service_ended, NULL);
-	while (way.service || way.conn)
+	while (way.service)
 		tn_host_loop_turn(way.node->loop);
-	tn_server_put(way.ram);
+	for (size_t i = 0; i < REMOTES; i++)
+		end_remote(&way.remotes[i]);
 	settle();
 	tn_host_node_free(way.node);
 	tn_host_loop_free(way.hl);
