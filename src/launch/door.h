@@ -14,10 +14,10 @@
 
 /*
  * Seconds that the kernel may keep what a server elsewhere said of a file's attributes, and of the entries of a listing.
- * Each path that is walked is asked for anew; what this saves is asking twice in one call, and a question for each entry
- * of `ls -l`. Files of this machine, devices and files made up when read are asked about each time.
+ * 9P2000 tells nobody of a change, and a cache is right or absent: nothing is kept. A dialect that says when a file has
+ * changed may have more.
  */
-#define LAUNCH_FRESH_S 0.1
+#define LAUNCH_FRESH_S 0.0
 
 struct launch_op;
 
