@@ -388,7 +388,7 @@ def _(b):
         t.expect('got hello')
         t.expect('outer\\$ ')
         t.type('echo status $?\n')
-        # Known defect: with --pids a stop and a go may end in 137 (about one run in five); docs/compatibility-matrix.md.
+        # Known defect: with --pids a stop and a go may end in 137: docs/compatibility-matrix.md.
         t.expect('status (6|137)' if '--pids' in run else 'status 6')
     on_terminals(b, scene)
 
