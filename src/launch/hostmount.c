@@ -188,6 +188,7 @@ static void serve(struct tn_host_mount *m, int report)
 	struct serving s = { .m = m };
 	bool is_good;
 
+	tn_call_turn = tn_host_loop_turn;
 	s.hl = tn_host_loop_new();
 	s.node = tn_host_node_new(s.hl);
 	s.proc = s.node ? tn_host_proc_clean(s.node) : NULL;
