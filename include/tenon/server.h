@@ -55,7 +55,7 @@ enum tn_req_type {
 	TN_ATTACH, TN_WALK, TN_OPEN, TN_CREATE, TN_READ, TN_READDIR, TN_WRITE, TN_CLUNK, TN_REMOVE, TN_STAT, TN_WSTAT,
 	TN_FLUSH,
 	/* with honest defaults; 9P2000.L and FUSE ask for them */
-	TN_RENAME, TN_LINK, TN_SYMLINK, TN_READLINK, TN_MKNOD, TN_XATTRWALK, TN_XATTRCREATE, TN_LOCK, TN_GETLOCK,
+	TN_RENAME, TN_LINK, TN_SYMLINK, TN_READLINK, TN_MKNOD, TN_XATTRGET, TN_XATTRSET, TN_LOCK, TN_GETLOCK,
 	TN_FSYNC, TN_FALLOCATE, TN_SEEKHOLE, TN_COPYRANGE, TN_STATFS, TN_WATCH,
 	TN_REQ_TYPES
 };
@@ -104,9 +104,20 @@ enum {
 	TN_OF_DIRECTORY = 0x4000,
 	TN_OF_NOFOLLOW = 0x8000, /* TN_WALK, TN_OPEN: the peer follows symbolic links itself (.L, FUSE, the library) */
 	TN_OF_SYNC = 0x10000,
+	/* TN_CREATE: perm is cut by the directory's, as open(5) has it; else it is as it is */
+	TN_OF_INHERIT = 0x20000,
 	/* those that stay in chan->flags while it is open */
 	TN_OF_LASTING = TN_OF_ACCESS | TN_OF_RCLOSE | TN_OF_APPEND | TN_OF_DIRECTORY | TN_OF_SYNC
 };
+
+/* u.xattr.how: XATTR_CREATE, XATTR_REPLACE of setxattr(2), and removexattr(2). */
+enum { TN_XATTR_CREATE = 1, TN_XATTR_REPLACE = 2, TN_XATTR_REMOVE = 4 };
+
+/* Bytes of an attribute's value or of a list of names, and of a name, that no server need go beyond: Linux's. */
+enum { TN_XATTR_MAX = 65536, TN_XATTR_NAME_MAX = 255 };
+
+/* u.lock.type: the numbers of 9P2000.L. */
+enum { TN_LK_READ = 0, TN_LK_WRITE = 1, TN_LK_UNLOCK = 2 };
 
 /*
  * A request. Whoever makes it (a door, the name space, a command) owns the memory; it lives until it is answered.
@@ -182,24 +193,49 @@ struct tn_req {
 		struct {
 			const struct tn_stat *st;
 		} wstat;
-		/* TN_RENAME: chan is the old directory, chan2 the new. TN_LINK: name in directory chan for file chan2. */
+		/*
+		 * TN_RENAME: what is `name` in chan becomes `newname` in the directory chan2; an empty `name`: the file chan
+		 * itself does, whichever directory it was walked from (.L's Trename). TN_LINK: name in directory chan for
+		 * file chan2. rename(2), link(2); one step, or TN_EXDEV.
+		 */
 		struct {
 			struct tn_str name, newname;
-			uint32_t how; /* RENAME_NOREPLACE 1, RENAME_EXCHANGE 2 */
+			uint32_t how; /* RENAME_NOREPLACE 1, RENAME_EXCHANGE 2; others: TN_EINVAL */
 		} rename;
 		struct {
 			char *buf;
 			uint32_t size, len;
 		} readlink;
+		/*
+		 * Extended attributes, whole: getxattr(2), setxattr(2). .L's reads and writes of an attribute's fid are put
+		 * together at its doors.
+		 *
+		 * TN_XATTRGET  The value of `name`; an empty name: the list of names, each with a NUL behind it. `len` is the
+		 *              answer's size in any case; `data` gets it if `size` is enough: size 0 asks for the size alone,
+		 *              one that is too small is TN_ERANGE. No such attribute: TN_ENODATA.
+		 * TN_XATTRSET  `data` of `size` bytes, not to be changed, becomes the value. how: TN_XATTR bits.
+		 */
 		struct {
 			struct tn_str name;
-			struct tn_chan *newchan;
-			uint64_t size;
+			uint8_t *data;
+			uint32_t size, len;
+			uint32_t how;
 		} xattr;
+		/*
+		 * POSIX locks of byte ranges, between all that is open on this server: fcntl(2) F_SETLK, F_GETLK. Nobody waits
+		 * here: a door whose program does asks again. `owner` is unique on this machine, and the door's. A lock ends
+		 * with a TN_LK_UNLOCK of its owner, and with the open Chan by which it was set.
+		 *
+		 * TN_LOCK     TN_EAGAIN: somebody else has it. TN_EDEADLK: `waits` is set, and the one who has it waits, as
+		 *             far as is known, for this owner.
+		 * TN_GETLOCK  Answers a lock that stands in the way (all but waits), or type TN_LK_UNLOCK.
+		 */
 		struct {
-			uint64_t start, length, owner;
-			uint32_t type, flags, status;
-			uint32_t pid;
+			uint64_t start, length; /* length 0: to the end of any file */
+			uint64_t owner;
+			uint32_t pid; /* to be told to those who ask */
+			uint8_t type; /* TN_LK_READ, TN_LK_WRITE, TN_LK_UNLOCK */
+			bool waits;   /* will ask again until it has it */
 		} lock;
 		struct {
 			uint64_t offset, length, offset2;
