@@ -222,3 +222,10 @@ json_t *cmd_facts_json(const char *name, const struct tn_stat *st)
 		set_text(o, "target", st->extension);
 	return o;
 }
+
+void cmd_print_json(json_t *json)
+{
+	json_dumpf(json, stdout, JSON_INDENT(1));
+	putchar('\n');
+	json_decref(json);
+}

@@ -1,4 +1,4 @@
-/* What is known of a file, as text and as JSON: for ls and stat. */
+/* What is known of a file, as text and as JSON: for ls and stat; how any command prints JSON. */
 #ifndef TN_CMD_FACTS_H
 #define TN_CMD_FACTS_H
 
@@ -21,5 +21,8 @@ void cmd_print_facts(FILE *to, const char *name, const struct tn_stat *st);
 
 /* The same as an object; one reference. A name that is no UTF-8: null, and "nameBytes" has them in hex. */
 json_t *cmd_facts_json(const char *name, const struct tn_stat *st);
+
+/* What a command prints with --json; takes the reference. */
+void cmd_print_json(json_t *json);
 
 #endif

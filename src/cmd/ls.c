@@ -79,11 +79,8 @@ int cmd_ls(const struct cmd_args *a)
 			list(&ls, ls.place.names[i], ls.place.n_names > 1);
 		if (ls.place.n_names == 0)
 			list(&ls, ".", false);
-		if (ls.json) {
-			json_dumpf(ls.json, stdout, JSON_INDENT(1));
-			putchar('\n');
-			json_decref(ls.json);
-		}
+		if (ls.json)
+			cmd_print_json(ls.json);
 	}
 	cmd_place_close(&ls.place);
 	return ls.status;

@@ -2,10 +2,10 @@
  * tenon ns, whence: a name space in the form that makes it again, and what a name in it leads to.
  */
 #include "cmd/command.h"
+#include "cmd/facts.h"
 #include "cmd/live.h"
 #include "cmd/say.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,9 +19,7 @@ static void print_lines_json(char *text)
 		if (*line)
 			json_array_append_new(lines, json_string(line));
 	}
-	json_dumpf(lines, stdout, JSON_INDENT(1));
-	putchar('\n');
-	json_decref(lines);
+	cmd_print_json(lines);
 }
 
 static int ask_and_print(struct cmd_line *line, const struct cmd_args *a, const char *what)

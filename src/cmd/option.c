@@ -1,9 +1,9 @@
 #include "cmd/option.h"
 
 #include "cmd/command.h"
+#include "cmd/facts.h"
 #include "cmd/say.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,17 +139,13 @@ static void print_wrapped(FILE *to, const char *text, size_t indent, size_t colu
 {
 	while (*text) {
 		size_t word = strcspn(text, " ");
+		bool is_first = column == indent;
 
-		if (column + word > 78 && column > indent)
-			column = (size_t)fprintf(to, "\n%*s", (int)indent, "") - 1;
-		fprintf(to, "%.*s", (int)word, text);
-		column += word;
-		text += word;
-		if (*text == ' ') {
-			fputc(' ', to);
-			column++;
-			text++;
-		}
+		if (!is_first && column + 1 + word > 78)
+			is_first = (column = (size_t)fprintf(to, "\n%*s", (int)indent, "") - 1);
+		fprintf(to, "%s%.*s", is_first ? "" : " ", (int)word, text);
+		column += word + !is_first;
+		text += word + (text[word] == ' ');
 	}
 	fputc('\n', to);
 }
@@ -403,8 +399,6 @@ int cmd_dump_options(void)
 		    json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", c->name, "words", c->words,
 			"does", c->does, "example", c->example, "options", of));
 	}
-	json_dumpf(all, stdout, JSON_INDENT(1));
-	putchar('\n');
-	json_decref(all);
+	cmd_print_json(all);
 	return CMD_OK;
 }

@@ -26,12 +26,9 @@ int cmd_stat(const struct cmd_args *a)
 				cmd_print_facts(stdout, place.names[i], &got.st);
 			tn_free(got.text);
 		}
-		if (json) {
-			json_dumpf(json, stdout, JSON_INDENT(1));
-			putchar('\n');
-		}
+		if (json)
+			cmd_print_json(json);
 	}
-	json_decref(json);
 	cmd_place_close(&place);
 	return status;
 }

@@ -2,9 +2,8 @@
 #include "tenon/9p.h"
 
 #include "cmd/command.h"
+#include "cmd/facts.h"
 #include "core/proc.h"
-
-#include <jansson.h>
 
 int cmd_version(const struct cmd_args *a)
 {
@@ -15,9 +14,6 @@ int cmd_version(const struct cmd_args *a)
 		printf("tenon %s\ndialects: %s\n", TN_VERSION, dialect);
 		return CMD_OK;
 	}
-	json_t *facts = json_pack("{s:s, s:[s]}", "version", TN_VERSION, "dialects", dialect);
-	json_dumpf(facts, stdout, JSON_INDENT(1));
-	putchar('\n');
-	json_decref(facts);
+	cmd_print_json(json_pack("{s:s, s:[s]}", "version", TN_VERSION, "dialects", dialect));
 	return CMD_OK;
 }

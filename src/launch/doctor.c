@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -328,54 +329,6 @@ void tn_doctor_probe(struct tn_probe_result results[TN_PROBES])
 		}
 		over = o.error && probes[i].ends;
 	}
-}
-
-static const char *word_of(const struct tn_probe_result *r)
-{
-	if (!r->tried)
-		return "untried";
-	return r->error ? "missing" : "ok";
-}
-
-static void print_json(FILE *to, const struct tn_probe_result *r, bool last)
-{
-	/* All strings are of the tables above: nothing in them needs escaping. */
-	fprintf(to, "  {\"name\": \"%s\", \"for\": \"%s\", \"required\": %s, \"state\": \"%s\"",
-	    r->name, r->serves, r->required ? "true" : "false", word_of(r));
-	if (r->error)
-		fprintf(to,
-		    ", \"step\": \"%s\", \"error\": \"%s\", \"message\": \"%s\", \"fix\": \"%s\"",
-		    tn_step_name(r->step), strerror(r->error), r->message, r->fix);
-	fprintf(to, "}%s\n", last ? "" : ",");
-}
-
-static void print_line(FILE *to, const struct tn_probe_result *r)
-{
-	fprintf(to, "%-8s %-28s for %s\n", word_of(r), r->name, r->serves);
-	if (r->error)
-		fprintf(to, "         %s: %s: %s\n         fix: %s\n", tn_step_name(r->step),
-		    strerror(r->error), r->message, r->fix);
-}
-
-int tn_doctor_print(FILE *to, bool as_json)
-{
-	struct tn_probe_result results[TN_PROBES];
-	bool lacking = false;
-
-	tn_doctor_probe(results);
-	if (as_json)
-		fputs("[\n", to);
-	for (size_t i = 0; i < TN_PROBES; i++) {
-		if (as_json)
-			print_json(to, &results[i], i + 1 == TN_PROBES);
-		else
-			print_line(to, &results[i]);
-		lacking = lacking ||
-			  (results[i].required && (results[i].error || !results[i].tried));
-	}
-	if (as_json)
-		fputs("]\n", to);
-	return lacking ? 125 : 0;
 }
 
 void tn_doctor_explain(const char *who, bool pids, bool read_only, enum tn_step step, int error)

@@ -7,7 +7,7 @@
 
 #include "launch/step.h"
 
-#include <stdio.h>
+#include <stdbool.h>
 
 /* What came of one probe. Strings are constant. */
 struct tn_probe_result {
@@ -25,9 +25,6 @@ struct tn_probe_result {
 
 /* Runs the probes in their order. */
 void tn_doctor_probe(struct tn_probe_result results[TN_PROBES]);
-
-/* Prints all of them, as lines or as JSON. Returns 0, or 125 when something that is required is missing. */
-int tn_doctor_print(FILE *to, bool as_json);
 
 /*
  * Says on standard error what the machine lacks, and the fix: the first probe that fails, of those that a run with these
