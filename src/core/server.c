@@ -6,6 +6,8 @@
 
 #include "core/chan.h"
 
+enum { NAME_MAX_BYTES = 255 };
+
 void tn_server_init(struct tn_server *s, const struct tn_ops *ops, struct tn_loop *home, void *data)
 {
 	static uint32_t
@@ -31,6 +33,21 @@ void tn_server_put(struct tn_server *s)
 {
 	if (s && tn_count_down(&s->refs) == 0)
 		s->ops->free(s);
+}
+
+enum tn_err tn_new_name_check(struct tn_str name)
+{
+	if (name.len == 0)
+		return TN_EEMPTYNAME;
+	if (name.len > NAME_MAX_BYTES)
+		return TN_ENAMETOOLONG;
+	if (name.s[0] == '.' && (name.len == 1 || (name.len == 2 && name.s[1] == '.')))
+		return TN_EEXIST;
+	for (uint32_t i = 0; i < name.len; i++) {
+		if (name.s[i] == '/' || name.s[i] == '\0')
+			return TN_EBADCHAR;
+	}
+	return TN_OK;
 }
 
 static enum tn_status refuse(struct tn_req *r)

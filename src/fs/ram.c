@@ -417,7 +417,7 @@ static enum tn_err put(struct ram *ram, struct tn_str path, uint32_t mode, struc
 		return TN_ENOENT;
 	if (!ram_is_dir(ram_entry(&ram->tree, up)->node))
 		return TN_ENOTDIR;
-	err = ram_name_check(name);
+	err = tn_new_name_check(name);
 	if (err == TN_OK && ram_find(&ram->tree, up, name) != 0)
 		err = TN_EEXIST;
 	if (err == TN_OK)

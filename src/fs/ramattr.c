@@ -240,7 +240,7 @@ static enum tn_err check_name(const struct ram *ram, const struct tn_chan *c,
 
 	if (!renames(c, st))
 		return TN_OK;
-	err = ram_name_check(st->name);
+	err = tn_new_name_check(st->name);
 	if (err != TN_OK)
 		return err;
 	if (ram_id(c) == RAM_ROOT)

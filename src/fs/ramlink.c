@@ -17,7 +17,7 @@ enum tn_err ram_may_make(const struct tn_chan *c, const struct tn_user *who, str
 		return TN_ENOTDIR;
 	if (!dir->linked)
 		return TN_ENOENT;
-	err = ram_name_check(name);
+	err = tn_new_name_check(name);
 	if (err != TN_OK)
 		return err;
 	if (ram_find(&ram->tree, ram_id(c), name) != 0)
@@ -106,7 +106,7 @@ static enum tn_err check_rename(struct rename *m, const struct tn_req *r)
 		return TN_EINVAL;
 	if (!ram_is_dir(from_dir->node) || !ram_is_dir(to_dir->node))
 		return TN_ENOTDIR;
-	if ((err = ram_name_check(r->u.rename.name)) || (err = ram_name_check(m->name)))
+	if ((err = tn_new_name_check(r->u.rename.name)) || (err = tn_new_name_check(m->name)))
 		return err == TN_EEXIST ? TN_EINVAL : err;
 	if (!from_dir->linked || !to_dir->linked)
 		return TN_ENOENT;

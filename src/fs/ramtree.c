@@ -10,21 +10,6 @@
 
 enum { BUCKETS_FIRST = 16, PLACES_FIRST = 16, LINES_FIRST = 4 };
 
-enum tn_err ram_name_check(struct tn_str name)
-{
-	if (name.len == 0)
-		return TN_EEMPTYNAME;
-	if (name.len > RAM_NAME_MAX)
-		return TN_ENAMETOOLONG;
-	if (name.s[0] == '.' && (name.len == 1 || (name.len == 2 && name.s[1] == '.')))
-		return TN_EEXIST;
-	for (uint32_t i = 0; i < name.len; i++) {
-		if (name.s[i] == '/' || name.s[i] == '\0')
-			return TN_EBADCHAR;
-	}
-	return TN_OK;
-}
-
 /* ---- the table of names ---- */
 
 static struct tn_str name_of(const struct ram_entry *e)

@@ -87,9 +87,6 @@ static inline bool ram_is_dir(const struct ram_node *n)
 	return n->mode & TN_DMDIR;
 }
 
-/* TN_OK, TN_EEXIST for . and .., TN_EBADCHAR, TN_EEMPTYNAME, TN_ENAMETOOLONG. */
-enum tn_err ram_name_check(struct tn_str name);
-
 /* The entry `name` of directory `up`; 0: there is none. */
 uint32_t ram_find(const struct ram_tree *t, uint32_t up, struct tn_str name);
 
