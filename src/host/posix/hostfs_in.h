@@ -1,6 +1,7 @@
 /*
  * The inside of #host. place.c knows names and files and holds descriptors, look.c and act.c make the system calls,
- * hostfs.c, hostio.c and hostset.c turn requests into acts and results into answers, owner.c knows the names of users.
+ * hostact.c runs acts, hostfs.c, hostwalk.c, hostopen.c, hostio.c and hostset.c turn requests into acts and results into
+ * answers, owner.c knows the names of users.
  *
  * An act is what one request has the kernel do. It is filled on the loop, runs either there or on a worker, and is
  * settled on the loop: system calls see nothing but the act itself, so that a request may be answered (flushed) and a
@@ -299,6 +300,7 @@ void hf_act_init(struct hf_act *a, struct hf *hf, struct tn_req *r);
 enum tn_err hf_act_on(struct hf_act *a, struct hf_file *f);
 enum tn_err hf_act_pin(struct hf_act *a, struct hf_place *p, int *fd);
 void hf_act_unpin(struct hf_act *a);
+void hf_act_here(struct hf_act *a); /* the calls, now; once more if descriptors can be given back */
 enum tn_status hf_act_run(struct hf_act *a); /* here, or on a worker if it may hang */
 enum tn_status hf_act_later(
     struct hf_act *a); /* on a worker. Takes a->data, a->entries, which are its own */
@@ -306,6 +308,14 @@ enum tn_status hf_act_refuse(struct hf_act *a, enum tn_err err);
 void hf_fail(struct hf_act *a); /* with a->err, if anybody waits */
 bool hf_start(struct hf_act *a, struct tn_lane *lane);
 
+enum tn_status hf_attach(struct tn_req *r);
+enum tn_status hf_walk(struct tn_req *r);
+enum tn_status hf_open(struct tn_req *r);
+enum tn_status hf_create(struct tn_req *r);
+enum tn_status hf_clunk(struct tn_req *r);
+enum tn_status hf_remove(struct tn_req *r);
+enum tn_status hf_stat(struct tn_req *r);
+enum tn_status hf_flush(struct tn_req *r);
 enum tn_status hf_read(struct tn_req *r);
 enum tn_status hf_readdir(struct tn_req *r);
 enum tn_status hf_write(struct tn_req *r);
