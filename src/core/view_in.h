@@ -1,5 +1,6 @@
 /*
- * What view.c and viewdir.c share.
+ * What the files of the view share: viewop.c has what all requests have in common, view.c the server and what reaches
+ * and opens files, viewname.c changes, viewdir.c listings.
  */
 #ifndef TN_CORE_VIEW_IN_H
 #define TN_CORE_VIEW_IN_H
@@ -63,13 +64,61 @@ static inline struct op *tn_view_op_of(struct tn_pass *p)
 	return (struct op *)p; /* pass is first */
 }
 
+static inline struct view *tn_view_of(const struct tn_server *s)
+{
+	return (struct view *)(uintptr_t)s;
+}
+
+static inline struct fid *tn_view_fid(const struct tn_chan *c)
+{
+	return c->aux.p;
+}
+
+static inline enum tn_status tn_view_refuse(struct op *o, enum tn_err err)
+{
+	return tn_fail(o->outer, err);
+}
+
+/* What the name led to, no longer its own. */
+static inline struct tn_chan *tn_view_take_chan(struct tn_name *n)
+{
+	struct tn_chan *c = n->chan;
+
+	n->chan = NULL;
+	return c;
+}
+
+static inline bool tn_view_is_root(const struct fid *f)
+{
+	return f->at->path->depth <= f->root->path->depth;
+}
+
+/* Spare ones, or new ones; zeroed. NULL: no memory. An op is its request's keeper. */
+struct fid *tn_view_fid_new(struct view *v);
+void tn_view_fid_free(struct view *v, struct fid *f);
+struct op *tn_view_op_new(struct view *v, struct tn_req *r);
+void tn_view_op_free(struct op *o);
+
 /* The number by which the view shows a file of the server. */
 struct tn_qid tn_view_qid(const struct view *v, const struct tn_server *s, struct tn_qid qid);
+
+struct tn_qid tn_view_unique(const struct view *v, struct tn_chan *c);
+
+bool tn_view_is_mount(const struct op *o, const struct tn_chan *c);
+
+/* What the fid shows now: what was opened, or what is mounted there, or its file. Counted. */
+struct tn_chan *tn_view_shown(const struct op *o, const struct fid *f);
+
+/* Where in the directory of f files are made: namespace-semantics.md 7. Counted; NULL: *err. */
+struct tn_chan *tn_view_maker(const struct op *o, const struct fid *f, enum tn_err *err);
 
 /*
  * Passes outer on to o->held. TN_DONE: outer is answered. TN_LATER: o->passed goes on then.
  */
 enum tn_status tn_view_pass(struct op *o);
+
+/* The same when both Chans are known, held2 may be NULL: a server does it alone or not at all. */
+enum tn_status tn_view_pass_both(struct op *o);
 
 /* The op goes on after a wait: o->then is called, or outer is told of its answer. */
 void tn_view_resume(struct op *o);
@@ -78,7 +127,18 @@ void tn_view_resume(struct op *o);
 struct tn_name *tn_view_name(struct op *o, struct tn_chan *from, enum tn_name_for want);
 enum tn_status tn_view_resolve(struct op *o, enum tn_status (*then)(struct op *o));
 
-/* TN_READDIR. */
+/* The same, and `then`, now or later. */
+enum tn_status tn_view_look_up(struct op *o, enum tn_status (*then)(struct op *o));
+
+/* The error of the resolution becomes outer's. */
+enum tn_status tn_view_refuse_as_name(struct op *o);
+
+/* What serves a request. do_shown: whatever goes to the file that the fid shows. */
+enum tn_status tn_view_do_shown(struct op *o);
 enum tn_status tn_view_readdir(struct op *o);
+enum tn_status tn_view_wstat(struct op *o);
+enum tn_status tn_view_remove(struct op *o);
+enum tn_status tn_view_rename(struct op *o);
+enum tn_status tn_view_make(struct op *o);
 
 #endif
