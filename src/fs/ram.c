@@ -186,8 +186,12 @@ static enum tn_status ram_open(struct tn_req *r)
 }
 
 /* open(5): a new file has no permission that its directory does not give; for plain files x is as asked for. */
-static uint32_t masked(uint32_t perm, const struct ram_node *dir)
+static uint32_t wanted_mode(const struct tn_req *r, const struct ram_node *dir)
 {
+	uint32_t perm = r->u.create.perm;
+
+	if (!(r->flags & TN_OF_INHERIT))
+		return perm;
 	return perm & (perm & TN_DMDIR ? ~0777u | dir->mode : ~0666u | dir->mode);
 }
 
@@ -212,8 +216,8 @@ static enum tn_status ram_create(struct tn_req *r)
 	enum tn_err err = check_create(ram, r);
 
 	if (err == TN_OK)
-		err = ram_make(&ram->tree, dir, r->u.create.name,
-		    masked(r->u.create.perm, ram_node_of(c)), ram_user(r), &id);
+		err = ram_make(&ram->tree, dir, r->u.create.name, wanted_mode(r, ram_node_of(c)),
+		    ram_user(r), &id);
 	if (err != TN_OK)
 		return tn_fail(r, err);
 	ram_changed(ram_node_of(c), ram_user(r));

@@ -397,7 +397,12 @@ int tn_call_open(struct tn_proc *p, const char *name, uint32_t flags)
 
 int tn_call_create(struct tn_proc *p, const char *name, uint32_t flags, uint32_t perm)
 {
-	struct tn_name n = { .proc = p, .want = TN_FOR_CREATE, .flags = flags, .perm = perm };
+	struct tn_name n = {
+		.proc = p,
+		.want = TN_FOR_CREATE,
+		.flags = flags | TN_OF_INHERIT,
+		.perm = perm,
+	};
 
 	n.name = str(name);
 	return open_named(&n);

@@ -247,7 +247,7 @@ static enum tn_status create_ask(struct tn_call *call, struct tn_msg *m)
 	if (err)
 		return tn_call_refuse(call, err);
 	tn_req_init(&call->r, TN_CREATE, fid->chan, &tn_conn_owner);
-	call->r.flags = m->mode | TN_OF_EXCL;
+	call->r.flags = m->mode | TN_OF_EXCL | TN_OF_INHERIT;
 	call->r.u.create.perm = m->perm;
 	call->r.u.create.gid = TN_NONUNAME;
 	create_point(call, m);

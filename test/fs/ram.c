@@ -321,12 +321,27 @@ static void permissions_are_masked_by_those_of_the_directory(void **state)
 	(void)state;
 	make_dir(root, "d", 0750);
 	d = at(root, "d");
-	put_file(d, "f", "", 0666);
-	put_file(d, "x", "", 0777);
-	make_dir(d, "s", 0777);
+	turn(create_at(d, "f", TN_OWRITE | TN_OF_INHERIT, 0666));
+	turn(create_at(d, "x", TN_OWRITE | TN_OF_INHERIT, 0777));
+	turn(create_at(d, "s", TN_OREAD | TN_OF_INHERIT, TN_DMDIR | 0777));
 	assert_int_equal(stat_at(d, "f")->mode, 0640);
 	assert_int_equal(stat_at(d, "x")->mode, 0751);
 	assert_int_equal(stat_at(d, "s")->mode, TN_DMDIR | 0750);
+	tn_chan_put(d);
+}
+
+/* mkdir(2), open(2): the peer's own umask was taken from it already. */
+static void permissions_are_as_asked_for_without_inherit(void **state)
+{
+	struct tn_chan *d;
+
+	(void)state;
+	make_dir(root, "d", 0700);
+	d = at(root, "d");
+	turn(create_at(d, "f", TN_OWRITE, 0666));
+	turn(create_at(d, "s", TN_OREAD, TN_DMDIR | 0777));
+	assert_int_equal(stat_at(d, "f")->mode, 0666);
+	assert_int_equal(stat_at(d, "s")->mode, TN_DMDIR | 0777);
 	tn_chan_put(d);
 }
 
@@ -1238,6 +1253,7 @@ int main(void)
 		TEST(a_directory_with_a_hundred_thousand_entries_works),
 		TEST(a_tree_of_great_depth_is_freed),
 		TEST(permissions_are_masked_by_those_of_the_directory),
+		TEST(permissions_are_as_asked_for_without_inherit),
 		TEST(a_file_is_its_makers_and_its_group_the_directorys),
 		TEST(a_create_over_a_name_that_is_there_changes_nothing),
 		TEST(a_directory_is_made_for_reading_only),

@@ -805,18 +805,41 @@ static void what_is_created_has_perm_and_the_directorys_and_no_umask(void **stat
 		struct stat st;
 
 		umask(umasks[i]);
-		assert_int_equal(ask_create(c, "n", 0667, TN_OWRITE), TN_OK);
+		assert_int_equal(ask_create(c, "n", 0667, TN_OWRITE | TN_OF_INHERIT), TN_OK);
 		ask_put(c);
 		assert_int_equal(fstatat(dir_fd, "n", &st, 0), 0);
 		assert_int_equal(st.st_mode & 07777,
 		    0645); /* open(5): 0667 & (~0666 | 0755 & 0666) */
 		unlinkat(dir_fd, "n", 0);
 		c = ask_walk(root, "");
-		assert_int_equal(ask_create(c, "n", TN_DMDIR | 0777, TN_OREAD), TN_OK);
+		assert_int_equal(ask_create(c, "n", TN_DMDIR | 0777, TN_OREAD | TN_OF_INHERIT),
+		    TN_OK);
 		ask_put(c);
 		assert_int_equal(fstatat(dir_fd, "n", &st, 0), 0);
 		assert_int_equal(st.st_mode & 07777, 0755);
 		unlinkat(dir_fd, "n", AT_REMOVEDIR);
+	}
+	umask(old);
+}
+
+/* open(2), mkdir(2): the peer's own umask was taken from it already, and this process's is nobody's. */
+static void without_inherit_what_is_created_has_perm_as_it_is(void **state)
+{
+	static const uint32_t perms[] = { 0667, TN_DMDIR | 0777 };
+	mode_t old = umask(077);
+
+	(void)state;
+	for (size_t i = 0; i < TN_COUNT(perms); i++) {
+		struct tn_chan *c = ask_walk(root, "");
+		bool is_dir = perms[i] & TN_DMDIR;
+		struct stat st;
+
+		assert_int_equal(ask_create(c, "n", perms[i], is_dir ? TN_OREAD : TN_OWRITE),
+		    TN_OK);
+		ask_put(c);
+		assert_int_equal(fstatat(dir_fd, "n", &st, 0), 0);
+		assert_int_equal(st.st_mode & 07777, perms[i] & 0777);
+		unlinkat(dir_fd, "n", is_dir ? AT_REMOVEDIR : 0);
 	}
 	umask(old);
 }
@@ -1150,6 +1173,7 @@ int main(void)
 		TWICE(a_huge_directory_is_read_in_little_memory, quick),
 		ROW(a_directory_can_be_read_again_and_from_any_entry),
 		ROW(what_is_created_has_perm_and_the_directorys_and_no_umask),
+		ROW(without_inherit_what_is_created_has_perm_as_it_is),
 		ROW(a_wstat_that_fails_has_changed_nothing),
 		ROW(times_are_nanoseconds),
 		ROW(append_and_exclusive_outlive_the_server),

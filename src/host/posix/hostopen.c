@@ -216,8 +216,7 @@ enum tn_status hf_create(struct tn_req *r)
 	a.flags = r->flags;
 	a.perm = r->u.create.perm;
 	a.gid = r->u.create.gid;
-	a.exact = (r->flags & TN_OF_NOFOLLOW) !=
-		  0; /* Unix's peers have applied a umask of their own */
+	a.exact = !(r->flags & TN_OF_INHERIT);
 	a.extra = a.perm & TN_DMDIR ? 0 : a.perm & HF_EXTRA;
 	a.act = hf_act_create;
 	a.settle = settle_create;
