@@ -279,7 +279,37 @@ static void take_status(struct front *f, int status)
 	f->has_ended = true;
 }
 
-static void take_signals(struct front *f)
+/* What pid 1 says. Without a word it ends only when it is killed. false: S has died. */
+static bool take_life(struct front *f)
+{
+	struct tn_talk m;
+	int n = tn_talk_receive(f->life, &m, NULL, NULL);
+
+	if (n > 0 && m.kind == TN_TALK_FAILED)
+		return false;
+	if (n > 0 && m.kind == TN_TALK_PIDS)
+		take_status(f, m.error);
+	if (n <= 0)
+		take_status(f, SIGKILL);
+	return true;
+}
+
+/* The keeper ends behind pid 1, whose last word may be unread yet; or it was killed. false: S has died. */
+static bool take_keeper(struct front *f)
+{
+	struct pollfd life = { .fd = f->life, .events = POLLIN };
+
+	while (!f->has_ended && poll(&life, 1, 0) > 0) {
+		if (!take_life(f))
+			return false;
+	}
+	if (!f->has_ended)
+		take_status(f, SIGKILL);
+	return true;
+}
+
+/* false: S has died. */
+static bool take_signals(struct front *f)
 {
 	struct signalfd_siginfo info;
 	int status;
@@ -288,27 +318,10 @@ static void take_signals(struct front *f)
 		if (info.ssi_signo != SIGCHLD && info.ssi_code <= 0)
 			signal_command(f, (int)info.ssi_signo);
 	}
-	/* With --pids this is the keeper, who ends behind pid 1's last word, or was killed. */
-	while (!f->has_ended &&
-	       waitpid(f->cmd, &status, WNOHANG | (f->spec->pids ? 0 : WUNTRACED)) > 0)
-		take_status(f, f->life < 0 ? status : SIGKILL);
-}
-
-/* false: S has died. */
-static bool take_life(struct front *f)
-{
-	struct pollfd server = { .fd = f->server, .events = POLLIN };
-	struct tn_talk m;
-	int n = tn_talk_receive(f->life, &m, NULL, NULL);
-
-	if (n > 0 && m.kind == TN_TALK_PIDS)
-		take_status(f, m.error);
-	if (n > 0)
-		return true;
-	/* Pid 1 has ended without a word: S's death did that, or somebody killed it. */
-	if (poll(&server, 1, 100) > 0)
-		return false;
-	take_status(f, SIGKILL);
+	if (f->life >= 0)
+		return waitpid(f->cmd, &status, WNOHANG) <= 0 || take_keeper(f);
+	while (!f->has_ended && waitpid(f->cmd, &status, WNOHANG | WUNTRACED) > 0)
+		take_status(f, status);
 	return true;
 }
 
@@ -325,7 +338,8 @@ static bool watch(struct front *f)
 			if (!take_life(f))
 				return false;
 		} else if (polls[0].revents) {
-			take_signals(f);
+			if (!take_signals(f))
+				return false;
 		} else if (polls[1].revents) {
 			return false; /* S says nothing after READY: this is its end */
 		}

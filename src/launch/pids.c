@@ -17,25 +17,28 @@
 
 void tn_pids_become_first(const struct tn_command *c)
 {
+	sigset_t all, before;
 	pid_t pid;
 	int status = 0;
 
+	/* What the terminal or a kill sends to the whole job is CMD's affair: the keeper must neither stop nor end by it. */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
 	if (unshare(CLONE_NEWPID) < 0)
 		tn_talk_die(c->report, TN_STEP_PIDNS, errno);
 	pid = fork();
 	if (pid < 0)
 		tn_talk_die(c->report, TN_STEP_FORK, errno);
-	if (pid == 0)
+	if (pid == 0) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
 		return;
+	}
 	/* Nothing of the front's may stay open here: its end of file says how far CMD has come. */
 	close(c->report);
 	close(c->front_life);
 	close(c->server_life);
 	close(c->server);
 	close(c->fuse);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGQUIT, SIG_IGN);
-	signal(SIGTSTP, SIG_IGN);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
 	}
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 125);
@@ -101,7 +104,9 @@ void tn_pids_exec_below(const struct tn_command *c)
 			_exit(125);
 		while (read(polls[0].fd, &info, sizeof(info)) > 0) {
 		}
-		if (reap(c, cmd) || polls[2].revents || (polls[1].revents && !obey_front(c, cmd)))
+		if (reap(c, cmd) || (polls[1].revents && !obey_front(c, cmd)))
 			_exit(0); /* and everybody inside with it */
+		if (polls[2].revents)
+			tn_talk_die(c->front_life, TN_STEP_SERVER, EPIPE);
 	}
 }

@@ -106,14 +106,15 @@ int tn_talk_receive(int socket, struct tn_talk *m, int *fds, pid_t *pid)
 	for (int i = 0; fds && i < TN_TALK_FDS; i++)
 		fds[i] = -1;
 	memset(m, 0, sizeof(*m));
+	/*
+	 * A peer that died with our message unread resets the socket: that is said once, before what it had sent and the
+	 * end of file, which are still to be had.
+	 */
 	do {
 		n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
-	/* A peer that died with our message unread resets the socket: an end like any other. */
-	if (n == 0 || (n < 0 && errno == ECONNRESET))
-		return 0;
-	if (n < 0)
-		return -1;
+	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+	if (n <= 0)
+		return (int)n;
 	take_control(&msg, fds, pid);
 	m->text[TN_TALK_TEXT - 1] = '\0';
 	if ((size_t)n < HEAD_SIZE) {

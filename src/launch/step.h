@@ -53,7 +53,7 @@ const char *tn_step_name(unsigned step);
 
 enum tn_talk_kind {
 	TN_TALK_READY,   /* S to front: set up; with the descriptors U (or none), M0, fuse */
-	TN_TALK_FAILED,  /* S or CMD to front: step, error; text: more of the cause, or all of it (step COMPOSE) */
+	TN_TALK_FAILED,  /* S, CMD or pid 1 to front: step, error; text: more of the cause, or all (step COMPOSE) */
 	TN_TALK_MOUNTED, /* CMD to S: the FUSE file system is there; number: M1's inode; device. S answers ROOT.. GO */
 	TN_TALK_ROOT,    /* S to CMD: bind the host's /TEXT onto the same name of the new root */
 	TN_TALK_SHARED,  /* CMD to S: pivoted, ready for further mounts. S answers GO or FAILED */
@@ -84,7 +84,7 @@ bool tn_talk_send(int socket, const struct tn_talk *m, const int *fds, int n_fds
 /*
  * Receives one message, waiting for it unless the socket is non-blocking. fds (may be NULL): room for TN_TALK_FDS, unused
  * ones -1, close-on-exec. pid (may be NULL): the sender's, if the socket has SO_PASSCRED. Returns 1; 0 at the end of
- * file; -1 with errno (EBADMSG: not one of ours).
+ * file, behind the last message even of a peer that was killed; -1 with errno (EBADMSG: not one of ours).
  */
 int tn_talk_receive(int socket, struct tn_talk *m, int *fds, pid_t *pid);
 
