@@ -75,6 +75,8 @@ SUITES = [
     e2e('imports'),
     Suite('oracle-linux', ['test/oracle_linux.py', '{build}'], 300, needs='oracle'),
     e2e('launch_process', alone=True),
+    e2e('launch_terminal', alone=True),
+    e2e('launch_machine', alone=True),
     e2e('launch_live', alone=True),
 ]
 

@@ -31,8 +31,10 @@ struct front {
 	int server_life; /* --pids: pid 1's socket to S, until CMD is forked; else -1 */
 	int signals;     /* signalfd */
 	pid_t server_pid, cmd;
-	dev_t device; /* of the FUSE file system: what to sweep by */
-	int status;   /* CMD's wait status */
+	dev_t device;     /* of the FUSE file system: what to sweep by */
+	int status;       /* CMD's wait status */
+	uint64_t stops;   /* of CMD, as heard of */
+	bool has_stopped; /* since the front last went on */
 	bool has_ended;
 	pid_t tty_group; /* --pids: who had the terminal when CMD stopped; 0: nobody */
 	sigset_t mask;   /* as front was started with */
@@ -252,10 +254,36 @@ static void signal_command(struct front *f, int signal)
 	struct tn_talk m = tn_talk_of(TN_TALK_SIGNAL);
 
 	m.error = signal;
+	m.number = f->stops;
 	if (f->life < 0)
 		kill(f->cmd, signal);
 	else
 		tn_talk_send(f->life, &m, NULL, 0);
+}
+
+static void take_status(struct front *f, int status)
+{
+	if (WIFSTOPPED(status)) {
+		f->stops++;
+		f->has_stopped = true;
+		return;
+	}
+	f->has_ended = !WIFCONTINUED(status);
+	f->status = status;
+}
+
+/*
+ * Who woke the job woke CMD, too, unless it has left the group. Then another SIGCONT would take back a ^Z that has come
+ * since.
+ */
+static void wake_command(struct front *f)
+{
+	int status;
+
+	if (f->life < 0 && waitpid(f->cmd, &status, WNOHANG | WUNTRACED | WCONTINUED) > 0)
+		take_status(f, status);
+	else
+		signal_command(f, SIGCONT);
 }
 
 /* CMD stopped: so does the job. With the default TSTP instead, a CMD that ignores ^Z would lose the terminal. */
@@ -263,20 +291,11 @@ static void stop_too(struct front *f)
 {
 	if (f->spec->pids)
 		f->tty_group = tcgetpgrp(terminal());
+	f->has_stopped = false;
 	raise(SIGSTOP);
 	if (f->spec->pids)
 		terminal_give_again(f);
-	signal_command(f, SIGCONT);
-}
-
-static void take_status(struct front *f, int status)
-{
-	if (WIFSTOPPED(status)) {
-		stop_too(f);
-		return;
-	}
-	f->status = status;
-	f->has_ended = true;
+	wake_command(f);
 }
 
 /* What pid 1 says. Without a word it ends only when it is killed. false: S has died. */
@@ -332,7 +351,7 @@ static bool watch(struct front *f)
 		{ .fd = f->server, .events = POLLIN }, { .fd = f->life, .events = POLLIN } };
 
 	while (!f->has_ended) {
-		if (poll(polls, 3, -1) < 0)
+		if (poll(polls, 3, f->has_stopped ? 0 : -1) < 0)
 			continue;
 		if (polls[2].revents) {
 			if (!take_life(f))
@@ -342,6 +361,8 @@ static bool watch(struct front *f)
 				return false;
 		} else if (polls[1].revents) {
 			return false; /* S says nothing after READY: this is its end */
+		} else if (f->has_stopped) {
+			stop_too(f); /* nobody has said more meanwhile */
 		}
 	}
 	return true;

@@ -44,34 +44,50 @@ void tn_pids_become_first(const struct tn_command *c)
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 125);
 }
 
-/* Passes states of CMD on, and reaps whoever was left to pid 1. Returns true when CMD has ended. */
-static bool reap(const struct tn_command *c, pid_t cmd)
+struct cmd {
+	pid_t pid;
+	uint64_t stops; /* how often it has stopped */
+	bool is_stopped, has_ended;
+};
+
+static void take_state(const struct tn_command *c, struct cmd *cmd, int status)
 {
-	bool ended = false;
+	struct tn_talk m = tn_talk_of(TN_TALK_PIDS);
+
+	cmd->is_stopped = WIFSTOPPED(status);
+	cmd->stops += cmd->is_stopped;
+	cmd->has_ended = WIFEXITED(status) || WIFSIGNALED(status);
+	m.error = status;
+	if (!WIFCONTINUED(status))
+		tn_talk_send(c->front_life, &m, NULL, 0);
+}
+
+/* Passes states of CMD on, and reaps whoever was left to pid 1. */
+static void reap(const struct tn_command *c, struct cmd *cmd)
+{
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
-		struct tn_talk m = tn_talk_of(TN_TALK_PIDS);
-
-		if (pid != cmd)
-			continue;
-		m.error = status;
-		tn_talk_send(c->front_life, &m, NULL, 0);
-		ended = ended || !WIFSTOPPED(status);
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
+		if (pid == cmd->pid)
+			take_state(c, cmd, status);
 	}
-	return ended;
 }
 
-/* What the front asks for. Returns false when it is gone. */
-static bool obey_front(const struct tn_command *c, pid_t cmd)
+/*
+ * What the front asks for. Its SIGCONT is for the last stop that it knows of, unless somebody else has seen to that: it
+ * would take back a ^Z that has come since. Returns false when the front is gone.
+ */
+static bool obey_front(const struct tn_command *c, const struct cmd *cmd)
 {
 	struct tn_talk m;
 
 	if (tn_talk_receive(c->front_life, &m, NULL, NULL) <= 0)
 		return false;
-	if (m.kind == TN_TALK_SIGNAL)
-		kill(cmd, m.error);
+	if (m.kind != TN_TALK_SIGNAL)
+		return true;
+	if (m.error != SIGCONT || (cmd->is_stopped && m.number == cmd->stops))
+		kill(cmd->pid, m.error);
 	return true;
 }
 
@@ -80,7 +96,7 @@ void tn_pids_exec_below(const struct tn_command *c)
 	struct pollfd polls[3] = { { .events = POLLIN }, { .events = POLLIN },
 		{ .events = POLLIN } };
 	sigset_t child, before;
-	pid_t cmd;
+	struct cmd cmd = { 0 };
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
@@ -88,10 +104,10 @@ void tn_pids_exec_below(const struct tn_command *c)
 	polls[0].fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	polls[1].fd = c->front_life;
 	polls[2].fd = c->server_life;
-	cmd = fork();
-	if (cmd < 0 || polls[0].fd < 0)
+	cmd.pid = fork();
+	if (cmd.pid < 0 || polls[0].fd < 0)
 		tn_talk_die(c->report, TN_STEP_FORK, errno);
-	if (cmd == 0) {
+	if (cmd.pid == 0) {
 		sigprocmask(SIG_SETMASK, &before, NULL);
 		tn_enter_exec(c);
 	}
@@ -104,7 +120,8 @@ void tn_pids_exec_below(const struct tn_command *c)
 			_exit(125);
 		while (read(polls[0].fd, &info, sizeof(info)) > 0) {
 		}
-		if (reap(c, cmd) || (polls[1].revents && !obey_front(c, cmd)))
+		reap(c, &cmd);
+		if (cmd.has_ended || (polls[1].revents && !obey_front(c, &cmd)))
 			_exit(0); /* and everybody inside with it */
 		if (polls[2].revents)
 			tn_talk_die(c->front_life, TN_STEP_SERVER, EPIPE);

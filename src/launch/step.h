@@ -61,7 +61,7 @@ enum tn_talk_kind {
 	TN_TALK_BYE,     /* front to S: an ordinary end; what still runs goes on */
 	TN_TALK_INSIDE,  /* CMD to front: the same, to sweep by */
 	TN_TALK_PIDS,    /* pid 1 to front: CMD's wait status in `error` */
-	TN_TALK_SIGNAL   /* front to pid 1: send the signal `error` to CMD */
+	TN_TALK_SIGNAL   /* front to pid 1: send the signal `error` to CMD; number: stops of CMD that front has heard of */
 };
 
 #define TN_TALK_TEXT 512

@@ -115,8 +115,9 @@ class Bench:
 
     def start(self, command, **kw):
         """A command that runs on; it ends with the case. stdout is a pipe."""
-        p = subprocess.Popen(['sh', '-c', command], cwd=self.dir, env=self.env, stdin=subprocess.DEVNULL,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, **kw)
+        kw.setdefault('stdin', subprocess.DEVNULL)
+        p = subprocess.Popen(['sh', '-c', command], cwd=self.dir, env=self.env, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, start_new_session=True, **kw)
         self.procs.append(p)
         return p
 

@@ -6,7 +6,7 @@ import os
 import time
 
 from bench import Failed, case
-from launch_process import people
+from people import people
 
 
 def tree(b, /, **files):

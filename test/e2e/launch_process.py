@@ -2,80 +2,15 @@
 
 As root and, where root runs this, as uid 1000 too. product.md section 2; launcher.md sections 1 and 2.
 """
-import atexit
 import os
-import pty
 import re
-import select
-import shutil
 import signal
 import subprocess
-import sys
-import tempfile
-import termios
 import time
 
-from bench import PATIENCE, Failed, Skipped, case
-
-SETPRIV = 'setpriv --reuid 1000 --regid 1000 --clear-groups '
-
-
-def as_user():
-    """Uid 1000 with a tenon that it can reach: the build's, or a copy of it."""
-    build = os.path.abspath(sys.argv[1])
-    if subprocess.call(SETPRIV + 'test -x %s/tenon' % build, shell=True) == 0:
-        return SETPRIV
-    place = tempfile.mkdtemp(prefix='tenon-bin-')
-    atexit.register(shutil.rmtree, place, True)
-    os.chmod(place, 0o755)
-    shutil.copy(os.path.join(build, 'tenon'), place)
-    return SETPRIV + 'env PATH=%s:$PATH ' % place
-
-
-AS_USER = as_user() if os.getuid() == 0 else ''
-
-
-def people():
-    """What stands in front of a command so that somebody runs it."""
-    if os.getuid():
-        return ['']
-    open_fuse()
-    return ['', AS_USER]
-
-
-def open_fuse():
-    """As a udev rule would have it."""
-    if os.getuid() == 0 and os.path.exists('/dev/fuse'):
-        os.chmod('/dev/fuse', 0o666)
-
-
-def runs(b):
-    os.chmod(b.dir, 0o777)
-    return [who + 'tenon run ' + options for who in people() for options in ('', '--pids ')]
-
-
-def marked(mark):
-    """Processes that have the mark as an argument."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir('/proc')):
-        try:
-            with open('/proc/%s/cmdline' % pid, 'rb') as f:
-                words = f.read().split(b'\0')
-            with open('/proc/%s/stat' % pid) as f:
-                state = f.read().rsplit(')', 1)[1].split()[0]
-        except OSError:
-            continue
-        if state != 'Z' and mark.encode() in words:
-            found.append(int(pid))
-    return found
-
-
-def wait_for(what, condition, seconds=PATIENCE):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise Failed('%s: not within %g s' % (what, seconds))
-        time.sleep(0.005)
+from bench import PATIENCE, Failed, case
+from people import (AS_USER, Trace, go_on, has_pending, is_in, marked, open_fuse, people, runs, servers_of, state_of,
+                    stop, switches_of, wait_for, who_is_who, words_of)
 
 
 @case('the exit status is the program\'s own')
@@ -114,6 +49,96 @@ def _(b):
             assert p.wait(PATIENCE) == 3
 
 
+@case('a signal to the whole job is the program\'s affair')
+def _(b):
+    for run in runs(b):
+        for name in ('TERM', 'HUP', 'USR1', 'INT', 'QUIT'):
+            number = getattr(signal, 'SIG' + name)
+            # The program takes its time: nobody else of the job may end it meanwhile.
+            p = b.start('exec ' + run + "sh -c 'trap \"sleep 0.2; exit 3\" %s; echo ready; while :; do sleep 0.01; done'"
+                        % name)
+            b.read_until(p, 'ready')
+            os.killpg(p.pid, number)
+            status = p.wait(PATIENCE)
+            assert status == 3, (run, name, status)
+        p = b.start('exec ' + run + "sh -c 'echo ready; exec sleep 100'")
+        b.read_until(p, 'ready')
+        os.killpg(p.pid, signal.SIGTERM)
+        assert p.wait(PATIENCE) == -signal.SIGTERM, run
+
+
+# As after fg and a ^Z that is quicker than the front: who woke the job woke the program, and it has stopped once more.
+@case('a program that has stopped anew when its front is woken stays stopped')
+def _(b):
+    for run in runs(b):
+        p = b.start('exec ' + run + "sh -c 'echo ready; read line; exit 6'", stdin=subprocess.PIPE)
+        b.read_until(p, 'ready')
+        cmd = who_is_who(p.pid, '--pids' in run)['CMD']
+        stop(cmd)
+        wait_for('the front\'s own stop', lambda: state_of(p.pid) == 'T')
+        go_on(cmd)
+        wait_for('the program', lambda: state_of(cmd) != 'T')
+        stop(cmd)
+        switches = switches_of(p.pid)
+        go_on(p.pid)
+        wait_for('the front\'s second stop', lambda: switches_of(p.pid) > switches and state_of(p.pid) == 'T')
+        assert state_of(cmd) == 'T', run
+        go_on(p.pid)
+        p.stdin.write(b'\n')
+        p.stdin.close()
+        assert p.wait(PATIENCE) == 6, run
+
+
+def ends_behind_pid_1(b, who):
+    """-> a front with --pids whose program has ended with 6, and pid 1, which is stopped and has not said so yet."""
+    p = b.start('exec %stenon run --pids sh -c "echo up; read line; exit 6"' % who, stdin=subprocess.PIPE)
+    b.read_until(p, 'up')
+    one = who_is_who(p.pid, True)
+    stop(one['CMD'])
+    wait_for('the front\'s own stop', lambda: state_of(p.pid) == 'T')
+    stop(one['pid 1'])
+    go_on(one['CMD'])
+    p.stdin.write(b'\n')
+    p.stdin.flush()
+    wait_for('the program\'s end', lambda: state_of(one['CMD']) == 'Z')
+    go_on(p.pid)
+    wait_for('the front\'s rest', lambda: is_in(p.pid, 'poll'))
+    return p, one
+
+
+def pid_1_ends_unheard(p, one):
+    """Pid 1 says how the program ended, and ends, while the front stands still; then the front goes on."""
+    stop(p.pid)
+    go_on(one['pid 1'])
+    wait_for('the keeper\'s end', lambda: state_of(one['keeper']) == 'Z')
+    go_on(p.pid)
+    status = p.wait(PATIENCE)
+    p.stdin.close()
+    assert status == 6, status
+
+
+# unix(7): who closes with a message unread resets the other end, which hears ECONNRESET before what had come.
+@case('with --pids the status comes through though pid 1 never read the front\'s SIGCONT')
+def _(b):
+    os.chmod(b.dir, 0o777)
+    for who in people():
+        pid_1_ends_unheard(*ends_behind_pid_1(b, who))
+
+
+@case('with --pids the status comes through though the keeper\'s end is seen before it')
+def _(b):
+    os.chmod(b.dir, 0o777)
+    for who in people():
+        p, one = ends_behind_pid_1(b, who)
+        for _ in range(100000):  # until the socket to pid 1 is full: the front waits between its signals and waitpid
+            if is_in(p.pid, 'sendmsg'):
+                break
+            if not has_pending(p.pid, signal.SIGUSR1):
+                os.kill(p.pid, signal.SIGUSR1)
+        assert is_in(p.pid, 'sendmsg')
+        pid_1_ends_unheard(p, one)
+
+
 @case('identity, directory and environment are the caller\'s')
 def _(b):
     for run in runs(b):
@@ -144,73 +169,52 @@ def _(b):
         wait_for('the job and the server', lambda: not marked(mark) and not servers_of(b))
 
 
-def servers_of(b):
-    """Processes of `tenon run` that work in the case's directory or that were started by its build."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir('/proc')):
-        try:
-            exe = os.readlink('/proc/%s/exe' % pid)
-            with open('/proc/%s/cmdline' % pid, 'rb') as f:
-                words = f.read().split(b'\0')
-            cwd = os.readlink('/proc/%s/cwd' % pid)
-        except OSError:
-            continue
-        if os.path.basename(exe).startswith('tenon') and b'run' in words and cwd == b.dir:
-            found.append(int(pid))
-    return found
-
-
-# Five processes: two plain, two that became daemons, one in a user name space of its own (where that may be had).
-FIVE = '''
-sh -c 'sleep 300; :' MARK & sh -c 'sleep 300; :' MARK &
-setsid sh -c 'sleep 300; :' MARK </dev/null >/dev/null 2>&1 &
-(setsid sh -c '(sh -c "sleep 300; :" MARK &) &' MARK </dev/null >/dev/null 2>&1)
-unshare -U sh -c 'sleep 300; :' MARK </dev/null >/dev/null 2>&1 &
+# What a program may leave behind: plain children, daemons (a grandchild, in a session of its own), and who made a user
+# name space of his own, or also a mount name space.
+FAMILY = ('plain', 'session', 'daemon', 'userns', 'mntns')
+SCRIPT = '''
+sh -c 'sleep 300; :' MARK plain &
+setsid sh -c 'sleep 300; :' MARK session </dev/null >/dev/null 2>&1 &
+(setsid sh -c '(sh -c "sleep 300; :" MARK daemon &) &' MARK </dev/null >/dev/null 2>&1)
+unshare -U sh -c 'sleep 300; :' MARK userns </dev/null >/dev/null 2>&1 &
+unshare -Urm sh -c 'sleep 300; :' MARK mntns </dev/null >/dev/null 2>&1 &
 echo up; wait; sh -c : MARK
 '''
 
 
-def five(b, run):
+def has_family(mark):
+    roles = {words[-2].decode() for words in map(words_of, marked(mark)) if words[0] == b'sh'}
+    return roles.issuperset(FAMILY)
+
+
+def start_family(b, run):
     mark = 'mark-%d-%d' % (os.getpid(), time.monotonic_ns())
-    script = b.write('five.sh', FIVE.replace('MARK', mark), 0o755)
+    script = b.write('family.sh', SCRIPT.replace('MARK', mark), 0o755)
     p = b.start('exec %s sh %s %s' % (run, script, mark))
     b.read_until(p, 'up')
-    wait_for('five processes', lambda: len(marked(mark)) >= 5)
+    wait_for('children, daemons and name spaces', lambda: has_family(mark))
     return p, mark
 
 
-def family(front):
-    """-> S, CMD of a front. S has a session of its own."""
-    children = []
-    for pid in filter(str.isdigit, os.listdir('/proc')):
-        try:
-            with open('/proc/%s/stat' % pid) as f:
-                fields = f.read().rsplit(')', 1)[1].split()
-        except OSError:
-            continue
-        if int(fields[1]) == front:
-            children.append((int(pid), int(fields[3])))
-    s = [pid for pid, session in children if session == pid]
-    cmd = [pid for pid, session in children if session != pid]
-    if len(s) != 1 or len(cmd) != 1:
-        raise Failed('children of %d: %r' % (front, children))
-    return s[0], cmd[0]
-
-
 def killed(b, which):
+    """Kills one of front, S, CMD and, where there are such, keeper, pid 1."""
     for run in runs(b):
-        p, mark = five(b, run)
-        s, cmd = family(p.pid)
-        os.kill({'front': p.pid, 'S': s, 'CMD': cmd}[which], signal.SIGKILL)
-        wait_for('%s: nothing left when %s is killed' % (run, which),
-                 lambda: not marked(mark) and not servers_of(b), 2)
+        if which in ('keeper', 'pid 1') and '--pids' not in run:
+            continue
+        trace = Trace(b)
+        p, mark = start_family(b, run)
+        one = who_is_who(p.pid, '--pids' in run)
+        trace.of(list(one.values()) + marked(mark))
+        os.kill(one[which], signal.SIGKILL)
+        wait_for('%s: no process is left when %s is killed' % (run, which), lambda: not marked(mark), 2)
+        wait_for(lambda: '%s: %s killed: left %r' % (run, which, trace.left()), lambda: not trace.left(), 2)
         status = p.wait(PATIENCE)
-        want = {'front': -signal.SIGKILL, 'S': 125, 'CMD': -signal.SIGKILL}[which]
+        want = 125 if which == 'S' else -signal.SIGKILL
         if status != want:
             raise Failed('%s: %s killed: status %r, want %r' % (run, which, status, want))
 
 
-@case('nothing is left 2 s after SIGKILL of the front')
+@case('nothing is left 2 s after SIGKILL of the front: process, mount, socket, file')
 def _(b):
     killed(b, 'front')
 
@@ -223,6 +227,25 @@ def _(b):
 @case('nothing is left 2 s after SIGKILL of the program')
 def _(b):
     killed(b, 'CMD')
+
+
+@case('with --pids nothing is left 2 s after SIGKILL of the keeper, or of pid 1')
+def _(b):
+    killed(b, 'keeper')
+    killed(b, 'pid 1')
+
+
+@case('nothing is left of a name space that ended by itself: process, mount, socket, file')
+def _(b):
+    for run in runs(b):
+        trace = Trace(b)
+        p = b.start('exec %s sh -c "echo up; read line; exit 3"' % run, stdin=subprocess.PIPE)
+        b.read_until(p, 'up')
+        trace.of(who_is_who(p.pid, '--pids' in run).values())
+        p.stdin.write(b'\n')
+        p.stdin.close()
+        assert p.wait(PATIENCE) == 3
+        wait_for(lambda: '%s: left %r' % (run, trace.left()), lambda: not trace.left(), 2)
 
 
 @case('with --pids nothing outlives the program, not even in a mount name space of its own')
@@ -254,192 +277,9 @@ def _(b):
     assert b.read('file') == 'as it was'
 
 
-@case('a device that may not be opened: 125 and the fix')
-def _(b):
-    if os.getuid():
-        raise Skipped('only root can take the device away')
-    mode = os.stat('/dev/fuse').st_mode & 0o777
-    try:
-        os.chmod('/dev/fuse', 0o600)
-        b.shows(AS_USER + 'tenon run true', '',
-                'tenon run: open /dev/fuse: Permission denied\ntenon run: no right to /dev/fuse: ...0666...\n', 125)
-        b.shows(AS_USER + 'tenon doctor', re.compile(r'missing +FUSE device.*\n.*no right to /dev/fuse.*\n.*fix: .*0666'),
-                None, 125)
-    finally:
-        os.chmod('/dev/fuse', mode)
-
-
-@case('where no user name space is to be had: 125 and the fix')
-def _(b):
-    open_fuse()
-    # The limit of a user name space of our own; without capabilities, so that there is no other way.
-    b.shows("unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces; exec setpriv --bounding-set -all "
-            "tenon run true'", '',
-            'tenon run: unshare(CLONE_NEWUSER): No space left on device\n'
-            'tenon run: no user name space is left: sysctl user.max_user_namespaces=...\n', 125)
-
-
-@case('what doctor finds in order is in order for run')
-def _(b):
-    for who in people():
-        b.shows(who + 'tenon doctor', re.compile(r'\A(ok .*\n)+\Z'))
-
-
 @case('three tenon run inside one another')
 def _(b):
     os.chmod(b.dir, 0o777)
     for who in people():
         b.shows(who + 'tenon run tenon run tenon run sh -c "ls / | grep -x usr; pwd; exit 5"', 'usr\n%s\n' % b.dir,
                 status=5)
-
-
-# ---- the terminal ----
-
-class Terminal:
-    """An interactive bash under a terminal of its own."""
-
-    def __init__(self, b, who):
-        self.out = b''
-        pid, self.fd = pty.fork()
-        if pid == 0:
-            os.chdir(b.dir)
-            os.environ.update(b.env, PS1='outer$ ', TERM='dumb')
-            os.execvp('sh', ['sh', '-c', 'exec %sbash --norc --noprofile -i' % who])
-        self.pid = pid
-        self.expect('outer\\$ ')
-
-    def type(self, text):
-        os.write(self.fd, text.encode())
-
-    def expect(self, pattern, seconds=PATIENCE):
-        end = time.monotonic() + seconds
-        while True:
-            m = re.search(pattern.encode(), self.out)
-            if m:
-                self.out = self.out[m.end():]
-                return m
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([self.fd], [], [], left)[0]:
-                raise Failed('%r has not come on the terminal; only %r' % (pattern, self.out[-600:]))
-            try:
-                self.out += os.read(self.fd, 65536)
-            except OSError:
-                raise Failed('the terminal closed before %r: %r' % (pattern, self.out[-600:]))
-
-    def size(self, rows, columns):
-        termios.tcsetwinsize(self.fd, (rows, columns))
-
-    def end(self):
-        """All of its session: who is just ending may be stuck in a sanitizer's last look."""
-        for pid in filter(str.isdigit, os.listdir('/proc')):
-            try:
-                if os.getsid(int(pid)) == self.pid:
-                    os.kill(int(pid), signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        os.close(self.fd)
-        os.waitpid(self.pid, 0)
-
-
-def on_terminals(b, scene):
-    os.chmod(b.dir, 0o777)
-    for who in people():
-        for options in ('', '--pids '):
-            t = Terminal(b, who)
-            try:
-                scene(t, 'tenon run ' + options)
-            except Failed as e:
-                raise Failed('%s%s: %s' % (who, options, e))
-            finally:
-                t.end()
-
-
-@case('^C reaches the program, which alone decides')
-def _(b):
-    def scene(t, run):
-        t.type(run + "sh -c 'echo wai\"\"ting; exec sleep 100'\n")  # without exec dash misses a ^C while it forks
-        t.expect('waiting')
-        t.type('\x03')
-        t.expect('outer\\$ ')
-        t.type('echo status $?\n')
-        t.expect('status 130')
-        t.expect('outer\\$ ')
-        t.type(run + "sh -c 'trap \"echo cau\"\"ght; exit 4\" INT; echo wai\"\"ting; while :; do sleep 0.01; done'\n")
-        t.expect('waiting')
-        t.type('\x03')
-        t.expect('caught')
-        t.expect('outer\\$ ')
-        t.type('echo status $?\n')
-        t.expect('status 4')
-    on_terminals(b, scene)
-
-
-@case('^Z stops the job; fg and bg go on with it')
-def _(b):
-    def scene(t, run):
-        t.type(run + "sh -c 'echo wai\"\"ting; read line; echo got $line; exit 6'\n")
-        t.expect('waiting')
-        t.type('\x1a')
-        t.expect('Stopped')
-        t.expect('outer\\$ ')
-        t.type('fg\n')
-        t.expect('tenon run')
-        t.type('hello\n')
-        t.expect('got hello')
-        t.expect('outer\\$ ')
-        t.type('echo status $?\n')
-        # Known defect: with --pids a stop and a go may end in 137: docs/compatibility-matrix.md.
-        t.expect('status (6|137)' if '--pids' in run else 'status 6')
-    on_terminals(b, scene)
-
-
-@case('an inner interactive shell has job control of its own, and gives the terminal back')
-def _(b):
-    def scene(t, run):
-        t.type(run + 'bash --norc --noprofile -i\n')
-        t.expect('outer\\$ ')
-        t.type("PS1='inner$ '\n")
-        t.expect('\\ninner\\$ ')
-        t.type('sleep 100\n')
-        t.expect('sleep 100')
-        time.sleep(0.2)  # the shell must have given the terminal to the job; it says nothing when it has
-        t.type('\x1a')
-        t.expect('Stopped')
-        t.expect('inner\\$ ')
-        t.type('kill %1; fg\n')
-        t.expect('inner\\$ ')
-        t.type('exit 3\n')
-        t.expect('outer\\$ ')
-        t.type('echo status $?; read x; echo \"<$x>\"\n')
-        t.expect('status 3')
-        t.type('there\n')
-        t.expect('<there>')
-    on_terminals(b, scene)
-
-
-@case('suspend of an inner shell stops the job, fg wakes it')
-def _(b):
-    def scene(t, run):
-        t.type(run + 'bash --norc --noprofile -i\n')
-        t.expect('outer\\$ ')
-        t.type("PS1='inner$ '\n")
-        t.expect('\\ninner\\$ ')
-        t.type('suspend\n')
-        t.expect('Stopped')
-        t.expect('outer\\$ ')
-        t.type('fg\n')
-        t.expect('tenon run')
-        t.type('echo in\"\"side\n')
-        t.expect('inside')
-    on_terminals(b, scene)
-
-
-@case('a new size of the terminal reaches the program')
-def _(b):
-    def scene(t, run):
-        t.size(24, 80)
-        t.type(run + "sh -c 'trap \"stty size; exit 0\" WINCH; echo wai\"\"ting; while :; do sleep 0.01; done'\n")
-        t.expect('waiting')
-        t.size(31, 97)
-        t.expect('31 97')
-    on_terminals(b, scene)

@@ -16,7 +16,8 @@ sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 import bench
 
-FILES = ['usage', 'commands', 'export', 'compose', 'man', 'launch_process', 'launch_live']
+FILES = ['usage', 'commands', 'export', 'compose', 'devices', 'man', 'imports', 'launch_process', 'launch_terminal',
+         'launch_machine', 'launch_live']
 
 
 def chosen(args):

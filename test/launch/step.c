@@ -105,6 +105,22 @@ static void the_end_of_the_other_side_is_an_end(void **state)
 	assert_false(tn_talk_send(ends[0], &m, NULL, 0)); /* and no SIGPIPE */
 }
 
+/* unix(7): the reset is told before what had been sent, and only once. */
+static void the_last_word_of_who_left_ours_unread_is_heard(void **state)
+{
+	struct tn_talk unread = tn_talk_of(TN_TALK_SIGNAL), sent = tn_talk_of(TN_TALK_PIDS), got;
+
+	(void)state;
+	sent.error = 0x600;
+	assert_true(tn_talk_send(ends[0], &unread, NULL, 0));
+	assert_true(tn_talk_send(ends[1], &sent, NULL, 0));
+	close(ends[1]);
+	ends[1] = -1;
+	assert_int_equal(tn_talk_receive(ends[0], &got, NULL, NULL), 1);
+	assert_memory_equal(&got, &sent, sizeof(got));
+	assert_int_equal(tn_talk_receive(ends[0], &got, NULL, NULL), 0);
+}
+
 static void a_packet_that_is_no_message_is_refused(void **state)
 {
 	struct tn_talk m;
@@ -164,6 +180,7 @@ int main(void)
 		WITH_PAIR(descriptors_that_nobody_asked_for_are_closed),
 		WITH_PAIR(the_sender_is_known_where_it_is_wanted),
 		WITH_PAIR(the_end_of_the_other_side_is_an_end),
+		WITH_PAIR(the_last_word_of_who_left_ours_unread_is_heard),
 		WITH_PAIR(a_packet_that_is_no_message_is_refused),
 		cmocka_unit_test(every_step_has_a_name),
 		cmocka_unit_test(a_failure_has_the_message_and_the_fix_of_its_row),
