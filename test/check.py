@@ -77,6 +77,7 @@ SUITES = [
     e2e('launch_process', alone=True),
     e2e('launch_terminal', alone=True),
     e2e('launch_machine', alone=True),
+    e2e('launch_host', alone=True),
     e2e('launch_live', alone=True),
 ]
 

@@ -8,6 +8,7 @@
 #include "host/posix/dial.h"
 #include "launch/hostmount.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,22 +60,68 @@ static int mount_inside(const struct cmd_args *a)
 	return cmd_line_send(&line, a, a->words[1]);
 }
 
+/* The mount as a composition of one, so that -o means here what it means everywhere. false: said. */
+static bool compose_for_host(struct tn_compose *c, const struct cmd_args *a)
+{
+	const char *options = cmd_value(a, OPT_WITH), *dial = a->words[0];
+	size_t size = strlen(dial) + 3;
+	char *text = malloc(size);
+	bool ok = text != NULL && (!options || tn_compose_with(c, options));
+
+	if (ok) {
+		snprintf(text, size, "/=%s", dial);
+		ok = tn_compose_bind(c, text, TN_REPL, true);
+	}
+	free(text);
+	if (!ok) {
+		cmd_usage_error(a->command, c->what, c->error);
+		return false;
+	}
+	if (c->ops[0].with.has_order || (c->ops[0].with.aname && a->n_words > 2)) {
+		cmd_usage_error(a->command, options,
+		    c->ops[0].with.has_order ? "a mount of the host has no order"
+					     : "ANAME is given, too");
+		return false;
+	}
+	if (a->n_words > 2)
+		c->ops[0].with.aname = a->words[2];
+	return true;
+}
+
+/* For unions and creation in them there must be a name space. */
+static const char *letter_for_inside(const struct cmd_args *a)
+{
+	static const char *const names[] = { "-b", "-a", "-c", "-C" };
+
+	for (size_t i = 0; i < TN_COUNT(flags); i++) {
+		if (cmd_has(a, flags[i].id))
+			return names[i];
+	}
+	return NULL;
+}
+
 static int mount_on_host(const struct cmd_args *a)
 {
-	struct tn_host_mount m = {
-		.dial = a->words[0],
-		.dir = a->words[1],
-		.aname = a->n_words > 2 ? a->words[2] : "",
-		.options = cmd_value(a, OPT_WITH),
-	};
+	struct tn_compose compose;
+	struct tn_host_mount m = { .dir = a->words[1], .compose = &compose };
+	int status = CMD_USAGE;
 
-	if (!tn_is_dial(m.dial))
-		return cmd_usage_error(a->command, m.dial,
+	if (!tn_is_dial(a->words[0]))
+		return cmd_usage_error(a->command, a->words[0],
 		    "no dial string; outside of tenon run only those can be mounted");
-	if (tn_host_mount(&m))
-		return CMD_OK;
-	cmd_say("mount", m.what, m.error);
-	return m.lacking ? CMD_LACKING : CMD_FAILED;
+	if (letter_for_inside(a))
+		return cmd_usage_error(a->command, letter_for_inside(a),
+		    "only inside of tenon run, and without --host");
+	tn_compose_init(&compose);
+	if (compose_for_host(&compose, a)) {
+		status = CMD_OK;
+		if (!tn_host_mount(&m)) {
+			cmd_say("mount", m.what, m.error);
+			status = m.lacking ? CMD_LACKING : CMD_FAILED;
+		}
+	}
+	tn_compose_fini(&compose);
+	return status;
 }
 
 int cmd_mount(const struct cmd_args *a)
@@ -94,7 +141,7 @@ static int unmount_on_host(const struct cmd_args *a)
 	if (tn_host_unmount(&m))
 		return CMD_OK;
 	cmd_say("unmount", m.what, m.error);
-	return CMD_FAILED;
+	return m.lacking ? CMD_LACKING : CMD_FAILED;
 }
 
 int cmd_unmount(const struct cmd_args *a)
