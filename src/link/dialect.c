@@ -140,8 +140,13 @@ static void attach_answer(struct tn_call *call, struct tn_msg *m)
 
 /* ---- walk(5) ---- */
 
+/* A walk may have come through one server before it waits for the next: the qids that are there go with it. */
 static void walk_point(struct tn_call *call, struct tn_msg *m)
 {
+	const struct tn_qid *qids = call->r.u.walk.qids;
+
+	if (qids && qids != m->wqid)
+		memcpy(m->wqid, qids, call->r.u.walk.n_names * sizeof(m->wqid[0]));
 	call->r.u.walk.names = m->wname;
 	call->r.u.walk.qids = m->wqid;
 }

@@ -147,7 +147,7 @@ static void a_kept_read_has_its_own_data(void **state)
 }
 
 /* Data and names stay where they are until the answer: the in buffer is used anew meanwhile. */
-static void kept_requests_keep_their_names_and_data(void **state)
+static void kept_requests_keep_their_names_data_and_qids(void **state)
 {
 	(void)state;
 	ADD(t_walk(1, 0, 5, "f"));
@@ -165,6 +165,7 @@ static void kept_requests_keep_their_names_and_data(void **state)
 	assert_int_equal(fake.held[0]->u.io.count, 5);
 	assert_memory_equal(fake.held[0]->u.io.data, "hello", 5);
 	assert_memory_equal(fake.held[1]->u.walk.names[2].s, "ddd", 3);
+	assert_int_equal(fake.held[1]->u.walk.qids[0].path, qid_of_name(TN_STR("d")).path);
 	assert_memory_equal(fake.held[2]->u.create.name.s, "created", 7);
 	assert_memory_equal(fake.held[3]->u.attach.uname.s, "glenda", 6);
 	got();
@@ -495,7 +496,7 @@ int main(void)
 		SESSION(what_does_not_depend_goes_on),
 		SESSION(reads_and_writes_are_outstanding_together),
 		SESSION(a_kept_read_has_its_own_data),
-		SESSION(kept_requests_keep_their_names_and_data),
+		SESSION(kept_requests_keep_their_names_data_and_qids),
 		SESSION(directories_are_read_one_after_the_other),
 		BARE(a_clunk_waits_for_reads_but_not_for_ever),
 		SESSION(a_flush_of_nothing_is_answered),

@@ -170,6 +170,8 @@ static enum tn_status fake_op(struct tn_req *r)
 		fake_do(r);
 		return TN_DONE;
 	}
+	if (r->type == TN_WALK && r->u.walk.n_names > 0)
+		r->u.walk.qids[0] = qid_of_name(r->u.walk.names[0]); /* before it waits */
 	if (!tn_keep(r))
 		return TN_DONE;
 	assert_true(fake.n_held < TN_COUNT(fake.held));
