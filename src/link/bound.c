@@ -52,6 +52,8 @@ static void listen_for_life(struct tn_client *client, uint64_t now)
 		return;
 	if (now >= tn_add_ns(client->quiet_ns, client->soft_ns)) {
 		client->stats.timeouts++;
+		client->good = false;
+		client->asked_ns = client->quiet_ns;
 		tn_client_lost(client, NULL);
 	} else if (!client->probing && now >= tn_add_ns(client->quiet_ns, client->soft_ns / 2)) {
 		tn_rpcs_probe(client);

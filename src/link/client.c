@@ -14,17 +14,13 @@ enum {
 
 static const uint64_t second_ns = 1000000000u;
 static const uint64_t dial_again_ns = 100000000u;
+static const uint64_t believe_min_ns = 20000000u;
 
 static void turn(struct tn_task *task);
 
 /* ---- words ---- */
 
-struct words {
-	char s[320];
-	size_t len;
-};
-
-static void say_bytes(struct words *w, const char *s, size_t len)
+static void say_bytes(struct tn_loss *w, const char *s, size_t len)
 {
 	if (len > sizeof(w->s) - w->len)
 		len = sizeof(w->s) - w->len;
@@ -32,12 +28,12 @@ static void say_bytes(struct words *w, const char *s, size_t len)
 	w->len += len;
 }
 
-static void say(struct words *w, const char *s)
+static void say(struct tn_loss *w, const char *s)
 {
 	say_bytes(w, s, tn_strlen(s));
 }
 
-static void say_label(struct words *w, const struct tn_client *client)
+static void say_label(struct tn_loss *w, const struct tn_client *client)
 {
 	size_t len = tn_strlen(client->label);
 
@@ -45,7 +41,7 @@ static void say_label(struct words *w, const struct tn_client *client)
 }
 
 /* What a peer said, so that it cannot draw on a terminal. */
-static void say_foreign(struct words *w, struct tn_str s)
+static void say_foreign(struct tn_loss *w, struct tn_str s)
 {
 	for (uint32_t i = 0; i < s.len && i < VERSION_SHOWN; i++) {
 		char c = s.s[i] >= ' ' && s.s[i] <= '~' ? s.s[i] : '?';
@@ -54,7 +50,7 @@ static void say_foreign(struct words *w, struct tn_str s)
 	}
 }
 
-static void say_lost(struct words *w, const struct tn_client *client, const char *why)
+static void say_lost(struct tn_loss *w, const struct tn_client *client, const char *why)
 {
 	w->len = 0;
 	say(w, "connection lost: ");
@@ -65,7 +61,7 @@ static void say_lost(struct words *w, const struct tn_client *client, const char
 	}
 }
 
-static void fail_words(struct tn_op *op, enum tn_err err, const struct words *w)
+static void fail_words(struct tn_op *op, enum tn_err err, const struct tn_loss *w)
 {
 	tn_fail_words(op->r, err, w->s, w->len);
 	tn_op_done(op);
@@ -73,7 +69,7 @@ static void fail_words(struct tn_op *op, enum tn_err err, const struct words *w)
 
 void tn_op_fail_lost(struct tn_op *op, const char *why)
 {
-	struct words w;
+	struct tn_loss w;
 
 	say_lost(&w, op->client, why);
 	fail_words(op, TN_ECONNLOST, &w);
@@ -81,7 +77,7 @@ void tn_op_fail_lost(struct tn_op *op, const char *why)
 
 void tn_op_fail_late(struct tn_op *op)
 {
-	struct words w = { .len = 0 };
+	struct tn_loss w = { .len = 0 };
 
 	say(&w, "no answer: ");
 	say_label(&w, op->client);
@@ -127,24 +123,49 @@ static void doom_all(struct tn_client *client)
 }
 
 /*
+ * What was just found out of a peer that is not there is believed for a moment, longer if it took long: who asks
+ * meanwhile has the same answer at once. The kernel asks twice for a name that it knew, and lets those who want the same
+ * name or directory ask one after the other: were each to find out for itself, the last would wait for many bounds.
+ * Whoever waits without a bound waits for the next dial, and the longer the more have failed.
+ */
+static uint64_t believe_ns(const struct tn_client *client, uint64_t now)
+{
+	uint32_t n = client->dial_fails - 1;
+	uint64_t took = now - client->asked_ns;
+
+	if (client->soft_ns == UINT64_MAX)
+		return dial_again_ns << (n < DIAL_DOUBLINGS ? n : DIAL_DOUBLINGS);
+	if (took / 4 > second_ns)
+		return second_ns;
+	return took / 4 > believe_min_ns ? took / 4 : believe_min_ns;
+}
+
+static void fail_waiting(struct tn_client *client)
+{
+	struct tn_op *op;
+
+	while ((op = client->waiting.first) != NULL)
+		tn_op_wait(op, &client->doomed);
+	while ((op = client->doomed.first) != NULL)
+		fail_words(op, client->why_err, &client->why);
+}
+
+/*
  * No connection any more: every op fails, whether it was sent or not. Nothing is sent twice. Ops that the owners start
  * meanwhile are not among the doomed and wait for the next connection.
  */
-static void down(struct tn_client *client, enum tn_err err, const struct words *w)
+static void down(struct tn_client *client, enum tn_err err, const struct tn_loss *w)
 {
 	struct tn_op *op;
+	uint64_t now = tn_now_ns();
 
 	client->state = TN_CLIENT_DOWN;
 	client->generation++;
 	client->dial_fails = client->good ? 0 : client->dial_fails + 1;
-	client->dial_at_ns = 0;
-	if (client->dial_fails > 0) {
-		uint32_t n = client->dial_fails - 1;
-
-		client->dial_at_ns = tn_now_ns() +
-				     (dial_again_ns << (n < DIAL_DOUBLINGS ? n : DIAL_DOUBLINGS));
-	}
+	client->dial_at_ns = client->dial_fails > 0 ? now + believe_ns(client, now) : 0;
 	client->good = false;
+	client->why = *w;
+	client->why_err = err;
 	doom_all(client);
 	tn_rpcs_forget(client);
 	tn_client_reset(client);
@@ -156,7 +177,7 @@ static void down(struct tn_client *client, enum tn_err err, const struct words *
 
 void tn_client_lost(struct tn_client *client, const char *why)
 {
-	struct words w;
+	struct tn_loss w;
 
 	client->stats.losses++;
 	say_lost(&w, client, why);
@@ -167,7 +188,7 @@ void tn_client_lost(struct tn_client *client, const char *why)
 
 static void refuse_version(struct tn_client *client, const char *what, struct tn_str said)
 {
-	struct words w = { .len = 0 };
+	struct tn_loss w = { .len = 0 };
 
 	say_label(&w, client);
 	say(&w, ": ");
@@ -186,7 +207,10 @@ static void dial(struct tn_client *client)
 	uint64_t now = tn_now_ns();
 
 	if (now < client->dial_at_ns) {
-		tn_client_arm(client, client->dial_at_ns);
+		if (client->soft_ns == UINT64_MAX)
+			tn_client_arm(client, client->dial_at_ns);
+		else
+			fail_waiting(client);
 		return;
 	}
 	if (client->unspoken) {
@@ -195,6 +219,7 @@ static void dial(struct tn_client *client)
 		return;
 	}
 	client->state = TN_CLIENT_DIALING;
+	client->asked_ns = now;
 	client->dial_by_ns = tn_add_ns(now, client->soft_ns);
 	tn_client_arm(client, client->dial_by_ns);
 	client->stats.dials++;
@@ -203,7 +228,7 @@ static void dial(struct tn_client *client)
 
 void tn_client_failed(struct tn_client *client, enum tn_err err, const char *words)
 {
-	struct words w = { .len = 0 };
+	struct tn_loss w = { .len = 0 };
 
 	if (client->state != TN_CLIENT_DIALING)
 		return;

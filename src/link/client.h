@@ -160,6 +160,12 @@ struct tn_buf {
 	size_t size, at, end; /* bytes [at, end) are there */
 };
 
+/* What is said of a connection that is lost or was not had. */
+struct tn_loss {
+	char s[320];
+	size_t len;
+};
+
 enum tn_client_state {
 	TN_CLIENT_DOWN,
 	TN_CLIENT_DIALING,
@@ -188,12 +194,15 @@ struct tn_client {
 	uint32_t generation;   /* of connections; goes up when one is lost, so that no fid is live meanwhile */
 	bool dropping;         /* the transport is to be let go of, by the task */
 	bool ever;             /* it was connected once */
-	bool good;             /* this connection has answered something behind Rversion */
+	bool good;             /* this connection has answered something behind Rversion, and is not silent since */
 	bool ending;           /* the last reference went */
 	bool probing;          /* the probe is outstanding */
 	bool stuck;            /* the transport could not take all output the last time */
 	uint32_t dial_fails;
-	uint64_t dial_at_ns;   /* not before */
+	uint64_t asked_ns;     /* since when the peer is being asked in vain, once it is */
+	uint64_t dial_at_ns;   /* not before; until then who asks is told `why` */
+	enum tn_err why_err;
+	struct tn_loss why;
 	uint64_t dial_by_ns;   /* the bound of this dial, and of Rversion */
 	uint64_t quiet_ns;     /* since when nothing has come, while somebody waited */
 	uint64_t end_by_ns;

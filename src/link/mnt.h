@@ -9,8 +9,10 @@
  *                    words go on with how, and the log has them); every outstanding request fails at once. Or the request
  *                    alone: it had no answer for soft_ns though the peer lives. Reads, writes, opens and listings may
  *                    take as long as the peer lives. Behind a loss the next use dials again, not more than once at a
- *                    time, and less often the more dials have failed; a dial that fails fails who waits for it, with the
- *                    cause behind the words. A first dial's failure is told as the dialer told it.
+ *                    time; a dial that fails fails who waits for it, with the cause behind the words, and who asks within
+ *                    20 ms behind that (a quarter of the time that it took, up to a second): the same holds
+ *                    behind a silence. A mount without a bound waits and dials less often the more dials have failed. A
+ *                    first dial's failure is told as the dialer told it.
  *   TN_EBADVERSION   the peer speaks no 9P that we speak.
  *   TN_ETIMEDOUT     `no answer: LABEL`: the request's own deadline_ns has come.
  *   TN_ESTALE        on a new connection: an open file (it is not opened anew), or a Chan under whose name there is now

@@ -5,6 +5,7 @@
 #include "peer.h"
 
 #define LOST "connection lost: tcp!test!564"
+#define MS   (uint64_t)1000000
 
 /* ---- the bound ---- */
 
@@ -413,23 +414,83 @@ static void dials_that_fail_come_one_by_one_and_seldom(void **state)
 	must_say(a, TN_ECONNLOST, LOST ": tcp!test!564: connection refused");
 	must_say(b, TN_ECONNLOST, LOST ": tcp!test!564: connection refused");
 	assert_int_equal(peer.dials, 2);
-	/* The next waits a moment, then dials; and a longer one. */
+	/* For 20 ms that is the answer, at once; the next one dials. */
+	for (int i = 0; i < 6; i++) {
+		pass(20 * MS - 1);
+		a = ask_simple(TN_STAT, root);
+		run();
+		must_say(a, TN_ECONNLOST, LOST ": tcp!test!564: connection refused");
+		assert_int_equal(peer.dials, 2 + i);
+		pass(1);
+		a = ask_simple(TN_STAT, root);
+		run();
+		must(a, TN_ECONNLOST);
+		assert_int_equal(peer.dials, 3 + i);
+	}
+	peer.refuse = false;
+	pass(20 * MS);
+	a = ask_simple(TN_STAT, root);
+	peer_serve();
+	must(a, TN_OK);
+	put(root);
+}
+
+/*
+ * The kernel asks again for a name whose first lookup failed, and lets others who want it wait until then: product.md 5
+ * holds for all of them together.
+ */
+static void what_took_long_to_find_out_is_believed_longer(void **state)
+{
+	/* It falls silent; then it takes a connection and says nothing at all. */
+	static const unsigned dials[] = { 1, 2 };
+	struct tn_chan *root = got_attach();
+
+	(void)state;
+	for (size_t i = 0; i < TN_COUNT(dials); i++) {
+		struct ask *a = ask_simple(TN_STAT, root);
+
+		run();
+		pass(10 * (uint64_t)SECOND);
+		must_say(a, TN_ECONNLOST, LOST);
+		assert_int_equal(peer.dials, dials[i]);
+		pass(SECOND - 1); /* not a quarter of ten seconds */
+		a = ask_simple(TN_STAT, root);
+		run();
+		must_say(a, TN_ECONNLOST, LOST);
+		assert_int_equal(peer.dials, dials[i]);
+		pass(1);
+	}
+	put(root);
+}
+
+static void a_hard_mount_dials_the_more_seldom_the_longer(void **state)
+{
+	struct tn_client_options o = { .label = "x",
+		.dialect = TN_DIALECTS,
+		.soft_ns = UINT64_MAX };
+	struct tn_chan *root;
+	struct ask *a;
+
+	(void)state;
+	peer_start(&o);
+	root = got_attach();
+	peer_hangup();
+	peer.refuse = true;
+	a = ask_simple(TN_STAT, root);
+	run();
+	must(a, TN_ECONNLOST);
 	for (uint64_t ms = 100; ms <= 1600; ms *= 2) {
 		unsigned dials = peer.dials;
 
 		a = ask_simple(TN_STAT, root);
-		pass(ms * 1000000 - 1);
+		pass(ms * MS - 1);
 		assert_int_equal(peer.dials, dials);
 		pass(1);
 		assert_int_equal(peer.dials, dials + 1);
 		must(a, TN_ECONNLOST);
 	}
-	peer.refuse = false;
-	a = ask_simple(TN_STAT, root);
-	pass(1600 * (uint64_t)1000000);
-	peer_serve();
-	must(a, TN_OK);
 	put(root);
+	peer_end();
 }
 
 static void an_attach_that_is_refused_now_fails_all_who_wait_for_it(void **state)
@@ -619,6 +680,8 @@ int main(void)
 		PEER_TEST(a_renamed_file_is_found_under_its_new_name),
 		PEER_TEST(a_created_file_is_found_by_its_name),
 		PEER_TEST(dials_that_fail_come_one_by_one_and_seldom),
+		PEER_TEST(what_took_long_to_find_out_is_believed_longer),
+		cmocka_unit_test(a_hard_mount_dials_the_more_seldom_the_longer),
 		PEER_TEST(an_attach_that_is_refused_now_fails_all_who_wait_for_it),
 		cmocka_unit_test(finding_again_can_be_cut_short_anywhere),
 		cmocka_unit_test(the_last_clunk_may_stay_without_an_answer),
