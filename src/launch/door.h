@@ -60,6 +60,8 @@ struct launch_handle {
 	uint64_t *marks; /* the same for the entries 2, 3, ...: for seekdir */
 	uint32_t n_marks, marks_size;
 	struct launch_names *names; /* those that were given, while is_union */
+	struct launch_op *listers;  /* the listing under way, then those that wait for it */
+	bool lost;                  /* its connection: what it says from then on */
 };
 
 /* A set of names: namespace-semantics.md 6. */
@@ -74,6 +76,7 @@ void launch_names_clear(struct launch_names *set);
 /* One operation. Freed when its last step is over, whether the kernel still waits or was answered EINTR before. */
 struct launch_op {
 	struct launch_op *next, *prev;
+	struct launch_op *next_lister; /* the handle's */
 	struct launch_fuse *f;
 	fuse_req_t req;                   /* NULL: answered */
 	struct launch_node *node, *node2; /* counted */
@@ -122,7 +125,7 @@ struct launch_op {
 	enum tn_err list_err; /* of a listing: what ended it */
 	bool plus, full,
 	    any; /* its entries carry stats; the answer is full; the last request brought an entry */
-	bool is_union, is_listing, tried;
+	bool is_union, is_listing, has_begun, tried;
 	char aside[16]; /* rename: what the target is called until it is removed */
 };
 
@@ -205,6 +208,14 @@ uint32_t launch_open_flags(int flags);
 
 /* op->chan2 becomes a Chan of the same file as op->chan that is nobody else's: to be opened, removed, renamed. */
 void launch_clone_chan(struct launch_op *op, launch_step next);
+
+/* ---- flist.c ---- */
+
+/* A listing begins when its handle's listers before it have ended; behind launch_list_leave the one that it returns does. */
+void launch_list(struct launch_op *op);
+bool launch_list_waits(const struct launch_op *op);
+struct launch_op *launch_list_leave(
+    struct launch_op *op); /* NULL: none; also if op is no listing */
 
 /* ---- fmake.c ---- */
 

@@ -231,7 +231,7 @@ static bool dir_entry(struct tn_req *r, const struct tn_stat *st, uint64_t next)
 {
 	struct launch_op *op = (struct launch_op *)((char *)r - offsetof(struct launch_op, r));
 
-	if (op->full || op->list_err || !take_entry(op, r, st))
+	if (!op->req || op->full || op->list_err || !take_entry(op, r, st))
 		return false;
 	op->handle->cookie = next;
 	mark(op->handle);
@@ -280,7 +280,7 @@ static void readdir_some(struct launch_op *op)
 	op->failed = NULL;
 	if (op->list_err && op->done == 0)
 		launch_op_fail(op, op->list_err);
-	else if (op->full || op->list_err || !op->any)
+	else if (op->full || op->list_err || !op->any || !op->req)
 		answer_readdir(op);
 	else
 		readdir_more(op);
@@ -322,8 +322,9 @@ static void put_dots(struct launch_op *op)
 		mark(h);
 }
 
-static void readdir_start(struct launch_op *op)
+void launch_list(struct launch_op *op)
 {
+	op->has_begun = true;
 	seek_handle(op->handle, (uint64_t)op->off);
 	if (op->handle->number < 2)
 		put_dots(op);
@@ -331,6 +332,39 @@ static void readdir_start(struct launch_op *op)
 		answer_readdir(op);
 	else
 		readdir_more(op);
+}
+
+/*
+ * A server lists a Chan one request at a time. The kernel sees to that, but for a program that was interrupted: it may
+ * come again before the server has let go of the listing that was flushed.
+ */
+static void list_in_turn(struct launch_op *op)
+{
+	struct launch_op **at = &op->handle->listers;
+
+	while (*at)
+		at = &(*at)->next_lister;
+	*at = op;
+	op->is_listing = true;
+	if (op->handle->listers == op)
+		launch_op_run(op, launch_list);
+}
+
+bool launch_list_waits(const struct launch_op *op)
+{
+	return op->is_listing && !op->has_begun;
+}
+
+struct launch_op *launch_list_leave(struct launch_op *op)
+{
+	struct launch_op **at;
+
+	if (!op->is_listing)
+		return NULL;
+	for (at = &op->handle->listers; *at != op; at = &(*at)->next_lister)
+		continue;
+	*at = op->next_lister;
+	return op->has_begun ? op->handle->listers : NULL;
 }
 
 static void readdir_as(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
@@ -343,8 +377,7 @@ static void readdir_as(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	op->size = size;
 	op->off = off;
 	op->plus = plus;
-	op->is_listing = true;
-	launch_op_run(op, readdir_start);
+	list_in_turn(op);
 }
 
 void launch_do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,

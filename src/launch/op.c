@@ -27,9 +27,8 @@ static void give_up(struct tn_timer *timer)
 {
 	struct launch_op *op = (struct launch_op *)((char *)timer -
 						    offsetof(struct launch_op, patience));
-	fuse_req_t req = op->is_listing ? NULL : launch_answering(op);
+	fuse_req_t req = launch_answering(op);
 
-	/* A listing uses the handle as long as its server does: its answer waits for the server's, which comes soon. */
 	if (req)
 		fuse_reply_err(req, EINTR);
 	launch_op_flush(op);
@@ -76,6 +75,7 @@ struct launch_op *launch_op_new(struct launch_fuse *f, fuse_req_t req, fuse_ino_
 static void op_free(struct launch_op *op)
 {
 	struct launch_fuse *f = op->f;
+	struct launch_op *next_lister = launch_list_leave(op);
 
 	if (op->prev)
 		op->prev->next = op->next;
@@ -103,6 +103,8 @@ static void op_free(struct launch_op *op)
 	free(op->walk_text);
 	free(op->data);
 	free(op);
+	if (next_lister && !f->freeing) /* else it is ended where it waits */
+		launch_op_run(next_lister, launch_list);
 }
 
 void launch_op_end(struct launch_op *op)
@@ -148,6 +150,8 @@ void launch_op_flush(struct launch_op *op)
 		tn_name_flush(&op->name);
 	else if (tn_req_pending(&op->r))
 		tn_flush(&op->r);
+	else if (launch_list_waits(op))
+		launch_op_end(op);
 }
 
 /* ---- steps ---- */
@@ -176,9 +180,21 @@ enum tn_err launch_err_of(const struct launch_op *op)
 	return op->err;
 }
 
+/*
+ * An open file of a connection that was lost is stale from then on. The loss is its cause and stays what is said: the
+ * kernel may have met it first, where no program looks (it reads ahead, it has room for a listing's dots).
+ */
+static enum tn_err cause_of(const struct launch_op *op, enum tn_err err)
+{
+	if (op->handle && err == TN_ECONNLOST)
+		op->handle->lost = true;
+	return op->handle && op->handle->lost && err == TN_ESTALE ? TN_ECONNLOST : err;
+}
+
 /* Behind a thing that has ended: the step that was meant to follow, or the way of failing. */
 static void go_on(struct launch_op *op, enum tn_err err, launch_step next)
 {
+	err = cause_of(op, err);
 	op->err = err;
 	if (err == TN_OK) {
 		launch_op_run(op, next);
