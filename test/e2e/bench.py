@@ -148,19 +148,19 @@ class Bench:
         with open(os.path.join(self.dir, name), 'rb') as f:
             return f.read().decode(errors='backslashreplace')
 
-    def run(self, command, stdin='', **names):
+    def run(self, command, stdin='', patience=PATIENCE, **names):
         for k, v in names.items():
             command = re.sub(r'\b%s\b' % k, lambda m: "'%s'" % v, command)
         try:
-            return subprocess.run(['sh', '-c', command], cwd=self.dir, env=self.env, timeout=PATIENCE,
+            return subprocess.run(['sh', '-c', command], cwd=self.dir, env=self.env, timeout=patience,
                                   input=stdin if isinstance(stdin, bytes) else stdin.encode(),
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         except subprocess.TimeoutExpired:
             raise Failed('`%s` hangs' % command)
 
-    def shows(self, command, out='', err='', status=None, stdin='', **names):
+    def shows(self, command, out='', err='', status=None, stdin='', patience=PATIENCE, **names):
         """Runs the line in the shell; words in capitals are replaced by `names`, quoted. status: 0, or 1 with `err`."""
-        r = self.run(command, stdin, **names)
+        r = self.run(command, stdin, patience, **names)
         status = (1 if err else 0) if status is None else status
         stdout, stderr = (x.decode(errors='backslashreplace') for x in (r.stdout, r.stderr))
         if r.returncode != status or not matches(out, stdout) or not matches(err, stderr):

@@ -20,8 +20,8 @@ FILES = ['usage', 'commands', 'export', 'compose', 'devices', 'man', 'imports', 
          'launch_machine', 'launch_host', 'launch_live']
 
 
-def chosen(args):
-    for arg in args or FILES:
+def chosen(args, files):
+    for arg in args or files:
         name, _, glob = arg.partition(':')
         importlib.import_module(name)
         for c in bench.CASES:
@@ -29,10 +29,10 @@ def chosen(args):
                 yield c
 
 
-def main():
+def main(files):
     build = os.path.abspath(sys.argv[1])
     tally = {'ok': 0, 'not ok': 0, 'skip': 0}
-    for c in chosen(sys.argv[2:]):
+    for c in chosen(sys.argv[2:], files):
         result, why = bench.run(c, build)
         tally[result] += 1
         print('%s %s: %s%s' % (result, c.module, c.name, ': ' + why if why else ''), flush=True)
@@ -41,4 +41,4 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(FILES))
