@@ -114,6 +114,7 @@ struct launch_op {
 	launch_step after;           /* behind launch_node_chan */
 	launch_step shown;           /* behind launch_node_shown */
 	launch_step made_in;         /* behind the choice of where something is made */
+	launch_step permitted;       /* behind the permissions of what was made */
 	struct launch_node *node3;   /* counted: the other directory or file of rename and link */
 	struct tn_chan *dir, *todir; /* counted: of rename; dir also the file of link */
 	struct tn_statfs statfs;

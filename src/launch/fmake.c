@@ -76,12 +76,45 @@ void launch_do_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, co
 		launch_op_run(op, special_start);
 }
 
-/* The Chan that a create has opened is not kept: the answer is a lookup of the new name. */
-static void created_and_closed(struct launch_op *op)
+static void stat_permitted(struct launch_op *op)
+{
+	launch_stat(op, op->permitted);
+}
+
+/*
+ * open(2) and mkdir(2) give what was asked for; create(5) takes away from it what the directory does not permit. A server
+ * that lets nobody change modes keeps its own.
+ */
+static void permit(struct launch_op *op)
+{
+	if (((op->attr.st_mode ^ op->perm) & 0777) == 0) {
+		launch_op_run(op, op->permitted);
+		return;
+	}
+	memset(&op->change, 0, sizeof(op->change));
+	op->change.valid = TN_ST_MODE;
+	op->change.mode = (op->perm & ~TN_DMDIR) | op->dm_bits;
+	op->failed = op->permitted;
+	tn_req_reset(&op->r);
+	tn_req_init(&op->r, TN_WSTAT, op->chan, &launch_owner);
+	op->r.u.wstat.st = &op->change;
+	launch_submit(op, stat_permitted);
+}
+
+/* What a create has just made and opened gets its permissions; then op->attr tells them. */
+static void made(struct launch_op *op, launch_step next)
 {
 	launch_chan_take(op, op->name.chan);
 	op->name.chan = NULL;
-	launch_op_run(op, launch_look_up);
+	op->failed = NULL;
+	op->permitted = next;
+	launch_stat(op, permit);
+}
+
+/* The Chan that a create has opened is not kept: the answer is a lookup of the new name. */
+static void created_and_closed(struct launch_op *op)
+{
+	made(op, launch_look_up);
 }
 
 static void create_here(struct launch_op *op)
@@ -150,6 +183,11 @@ static void answer_create(struct launch_op *op)
 
 static void created(struct launch_op *op)
 {
+	made(op, answer_create);
+}
+
+static void opened_instead(struct launch_op *op)
+{
 	launch_chan_take(op, op->name.chan);
 	op->name.chan = NULL;
 	launch_stat(op, answer_create);
@@ -168,7 +206,7 @@ static void create_lost(struct launch_op *op)
 		return;
 	}
 	launch_resolve(op, op->chan, op->text, TN_FOR_OPEN, launch_open_flags(op->flags), 0,
-	    created);
+	    opened_instead);
 }
 
 static void create_file(struct launch_op *op)

@@ -368,6 +368,22 @@ def _(h):
     same(os.stat('d').st_mode & 0o777, 0o750)
 
 
+# open(2), mkdir(2), mknod(2): mode & ~umask. 9P's create also takes away what the directory does not permit, create(5).
+@case('what is made has the permissions asked for, whatever those of its directory are')
+def _(h):
+    os.umask(0o022)
+    os.mkdir('narrow', 0o700)
+    put('narrow/f', b'', 0, 0o666)
+    os.close(os.open('narrow/x', os.O_RDONLY | os.O_CREAT, 0o755))
+    os.close(os.open('narrow/r', os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444))
+    os.mkdir('narrow/d', 0o755)
+    os.mknod('narrow/n', 0o644 | stat.S_IFREG)
+    for name, mode in (('f', 0o644), ('x', 0o755), ('r', 0o444), ('d', 0o755), ('n', 0o644)):
+        same((name, oct(os.stat('narrow/' + name).st_mode & 0o7777)), (name, oct(mode)))
+    put('narrow/f', b'more', 0, 0o600)  # it is there: its permissions stay
+    same(os.stat('narrow/f').st_mode & 0o777, 0o644)
+
+
 @case('a file opened through /proc/self/fd is the same file')
 def _(h):
     fd = os.open('f', os.O_RDWR | os.O_CREAT, 0o666)
