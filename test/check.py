@@ -73,6 +73,8 @@ SUITES = [
     e2e('devices'),
     e2e('man'),
     e2e('imports'),
+    Suite('e2e-programs', ['test/e2e/run.py', '{build}', 'programs'], 600, asan=True),
+    Suite('e2e-programs_long', ['test/e2e/run.py', '{build}', 'programs_long'], 1800, long=True),
     Suite('oracle-linux', ['test/oracle_linux.py', '{build}'], 300, needs='oracle'),
     e2e('launch_process', alone=True),
     e2e('launch_terminal', alone=True),
