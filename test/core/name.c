@@ -410,6 +410,22 @@ static void what_somebody_else_made_meanwhile_is_opened(void **state)
 	tn_name_fini(&n);
 }
 
+/* It is looked for anew from the first member on, whichever was asked last. */
+static void what_somebody_else_made_meanwhile_in_a_union_is_opened(void **state)
+{
+	struct tn_name n = question(p, "/n/new", TN_FOR_CREATE);
+
+	(void)state;
+	mount_two();
+	assert_int_equal(put_at(p, a, 6, "/n", TN_BEFORE | TN_CREATE_HERE), TN_OK);
+	a->race = true;
+	assert_int_equal(resolve(&n), TN_OK);
+	assert_true(n.existed);
+	assert_ptr_equal(n.chan->server, &a->s);
+	assert_int_equal(a->count[TN_CREATE], 1);
+	tn_name_fini(&n);
+}
+
 static void exclusively_it_is_not_opened(void **state)
 {
 	struct tn_name n = question(p, "/d/new", TN_FOR_CREATE);
@@ -917,6 +933,7 @@ int main(void)
 		TEST(a_member_that_is_down_gives_its_error),
 		TEST(a_member_that_refuses_is_passed_over),
 		TEST(what_somebody_else_made_meanwhile_is_opened),
+		TEST(what_somebody_else_made_meanwhile_in_a_union_is_opened),
 		TEST(exclusively_it_is_not_opened),
 		TEST(a_server_that_contradicts_itself_ends_it),
 		TEST(nothing_is_made_while_a_member_is_down),
