@@ -1001,6 +1001,46 @@ static void a_flush_goes_through(void **state)
 	tn_server_put(&t->s);
 }
 
+/* What the peer gave its request of time and identity is what the server behind is asked with. */
+static void a_deadline_and_who_asks_go_through(void **state)
+{
+	static const enum tn_req_type types[] = { TN_STAT, TN_WSTAT, TN_OPEN, TN_REMOVE };
+	struct tree *t = tree_new();
+	struct tn_stat st = { .valid = TN_ST_MODE };
+
+	(void)state;
+	tree_add(t, "sub/");
+	use_view(&plain);
+	assert_int_equal(tn_call_mount(p, &t->s, "/b", TN_REPL, ""), 0);
+	for (size_t i = 0; i < TN_COUNT(types); i++) {
+		struct tn_chan *c = tn_call_walk(q, "/b/sub", TN_FOR_REMOVE);
+		struct asked a = { .done = false };
+
+		t->stuck = true;
+		tn_req_init(&a.r, types[i], c, &asked_owner);
+		a.r.deadline_ns = 12345 + i;
+		a.r.pid = 77;
+		if (types[i] == TN_WSTAT)
+			a.r.u.wstat.st = &st;
+		assert_int_equal(tn_submit(&a.r), TN_LATER);
+		assert_non_null(t->kept);
+		assert_int_equal(t->kept->deadline_ns, 12345 + i);
+		assert_int_equal(t->kept->pid, 77);
+		tn_flush(&a.r);
+		settle();
+		assert_true(a.done);
+		t->stuck = false;
+		tn_req_reset(&a.r);
+		tn_chan_put(c);
+		tn_proc_put(q);
+		q = importer(view, "");
+		settle();
+	}
+	tn_call_unmount(p, NULL, "/b");
+	settle();
+	tn_server_put(&t->s);
+}
+
 static void late_servers_are_waited_for(void **state)
 {
 	struct tree *t = tree_new();
@@ -1099,6 +1139,7 @@ int main(void)
 		TEST(without_the_switch_a_link_is_a_link),
 		TEST(a_view_may_lead_through_so_many_and_no_more),
 		TEST(a_flush_goes_through),
+		TEST(a_deadline_and_who_asks_go_through),
 		TEST(late_servers_are_waited_for),
 		TEST(any_allocation_may_fail),
 	};
