@@ -274,6 +274,23 @@ static void another_file_under_the_name_is_stale(void **state)
 	    2); /* c's and the root's: what was found is given back */
 }
 
+/* architecture.md 2: identity is (instance, qid.path); the version never counts. */
+static void a_file_that_was_changed_meanwhile_is_the_same_file(void **state)
+{
+	struct tn_chan *root = got_attach(), *c = got_walk(root, "da/f");
+	struct ask *a;
+
+	(void)state;
+	peer_hangup();
+	peer.version = 7;
+	a = ask_simple(TN_STAT, c);
+	peer_serve();
+	assert_int_equal(a->st.qid.version, 7);
+	must(a, TN_OK);
+	put(c);
+	put(root);
+}
+
 static void a_name_that_is_gone_is_stale(void **state)
 {
 	struct tn_chan *root = got_attach(), *c = got_walk(root, "da/f");
@@ -673,6 +690,7 @@ int main(void)
 		PEER_TEST(a_chan_is_found_again_by_its_name),
 		PEER_TEST(requests_of_one_chan_share_its_walk),
 		PEER_TEST(another_file_under_the_name_is_stale),
+		PEER_TEST(a_file_that_was_changed_meanwhile_is_the_same_file),
 		PEER_TEST(a_name_that_is_gone_is_stale),
 		PEER_TEST(the_root_may_have_another_number),
 		PEER_TEST(an_open_file_is_stale_and_says_so_without_a_message),

@@ -39,7 +39,8 @@ struct peer {
 	struct tn_msg m;
 	unsigned counts[TN_MSG_TYPES]; /* of messages that came */
 	/* what peer_serve serves: a name beginning with d is a directory; `no` is not there */
-	uint64_t salt; /* changes all qid.paths but those of names with a digit */
+	uint64_t salt;    /* changes all qid.paths but those of names with a digit */
+	uint32_t version; /* of all files */
 	uint64_t root_path;
 	uint32_t msize;
 	struct peer_fid {
@@ -236,7 +237,9 @@ static inline void peer_error(uint16_t tag, const char *text)
 
 static inline struct tn_qid peer_qid(struct tn_str name)
 {
-	struct tn_qid qid = { .path = 5381, .type = name.s[0] == 'd' ? TN_QTDIR : 0 };
+	struct tn_qid qid = { .path = 5381,
+		.version = peer.version,
+		.type = name.s[0] == 'd' ? TN_QTDIR : 0 };
 
 	for (uint32_t i = 0; i < name.len; i++)
 		qid.path = qid.path * 33 + (uint8_t)name.s[i];
