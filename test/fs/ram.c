@@ -899,6 +899,45 @@ static void renames_do_as_rename_2_says(void **state)
 	}
 }
 
+/* rename(2), EINVAL: whichever of the two is named first. */
+static void a_directory_changes_places_with_nothing_below_it(void **state)
+{
+	struct tn_chan *d, *in;
+
+	(void)state;
+	make_dir(root, "d", 0777);
+	d = at(root, "d");
+	make_dir(d, "in", 0777);
+	in = at(d, "in");
+	put_file(in, "f", "", 0644);
+	assert_int_equal(rename_at(root, "d", d, "in", 2), TN_EINVAL);
+	assert_int_equal(rename_at(d, "in", root, "d", 2), TN_EINVAL);
+	assert_int_equal(rename_at(in, "f", root, "d", 2), TN_EINVAL);
+	assert_string_equal(list(root, ""), "d/");
+	assert_string_equal(list(d, ""), "in/");
+	assert_string_equal(list(in, ""), "f");
+	tn_chan_put(d);
+	tn_chan_put(in);
+}
+
+/* A file keeps its directory's place in memory, but only that of the one that it is in now. */
+static void what_was_moved_away_holds_its_old_directory_no_more(void **state)
+{
+	struct tn_chan *d, *e;
+
+	(void)state;
+	make_dir(root, "d", 0777);
+	make_dir(root, "e", 0777);
+	d = at(root, "d");
+	e = at(root, "e");
+	put_file(d, "f", "", 0644);
+	assert_int_equal(rename_at(d, "f", e, "f", 0), TN_OK);
+	turn(d);
+	assert_int_equal(remove_at(root, "d"), TN_OK);
+	assert_int_equal(use().files, 2);
+	turn(e);
+}
+
 static void an_exchange_takes_contents_along(void **state)
 {
 	struct tn_chan *d, *f;
@@ -1281,6 +1320,8 @@ int main(void)
 		TEST(a_length_is_set_with_write_permission_or_by_who_writes),
 		TEST(the_root_keeps_its_name),
 		TEST(renames_do_as_rename_2_says),
+		TEST(a_directory_changes_places_with_nothing_below_it),
+		TEST(what_was_moved_away_holds_its_old_directory_no_more),
 		TEST(an_exchange_takes_contents_along),
 		TEST(a_link_is_another_name_of_the_file),
 		TEST(a_symbolic_link_is_read_and_not_opened),
