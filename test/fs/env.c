@@ -243,6 +243,23 @@ static void bytes_are_limited(void **state)
 	assert_int_equal(tn_env_set(env, TN_STR("y"), TN_STR("")), TN_OK);
 }
 
+static void what_has_gone_counts_no_more(void **state)
+{
+	static char text[TN_ENV_BYTES_MAX];
+	char name[256];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	memset(name, 'n', sizeof(name));
+	name[255] = '\0';
+	for (int i = 0; i < 9; i++) {
+		assert_int_equal(
+		    tn_env_set(env, str(name), (struct tn_str){ text, TN_ENV_BYTES_MAX - 255 }),
+		    TN_OK);
+		tn_env_unset(env, str(name));
+	}
+}
+
 static void variables_are_limited(void **state)
 {
 	char name[8];
@@ -311,6 +328,7 @@ int main(void)
 		TEST(each_variable_comes_once_in_the_order_of_making),
 		TEST(only_legal_names_are_made),
 		TEST(bytes_are_limited),
+		TEST(what_has_gone_counts_no_more),
 		TEST(variables_are_limited),
 		TEST(without_memory_nothing_is_half_done),
 	};
