@@ -953,6 +953,34 @@ static void a_removed_file_goes_on_while_it_is_open(void **state)
 	ask_put(c);
 }
 
+/* Its descriptor is all there is of it: nobody could walk to it again. */
+static void a_removed_file_is_there_for_who_stands_at_it_however_few_descriptors(void **state)
+{
+	struct tn_hostfs_options few = { .held_max = 4, .open_max = 4 };
+	struct tn_chan *c, *other, *many[12];
+	char name[32];
+
+	if (on_workers(state))
+		return; /* those of file systems that may hang are all kept */
+	end();
+	begin(&few);
+	c = ask_walk(root, "f");
+	other = ask_walk(root, "f");
+	assert_int_equal(ask_remove(other), TN_OK);
+	ask_put(other);
+	assert_int_equal(ask_stat(c), TN_OK);
+	for (size_t i = 0; i < TN_COUNT(many); i++) {
+		snprintf(name, sizeof(name), "d/%zu", i);
+		host_write(name, name);
+		many[i] = ask_walk(root, name);
+	}
+	assert_int_equal(ask_stat(c), TN_OK);
+	assert_int_equal(ask.st.length, 5);
+	for (size_t i = 0; i < TN_COUNT(many); i++)
+		ask_put(many[i]);
+	ask_put(c);
+}
+
 static void a_directory_with_files_is_not_removed(void **state)
 {
 	struct tn_chan *c = ask_walk(root, "d");
@@ -1179,6 +1207,7 @@ int main(void)
 		ROW(append_and_exclusive_outlive_the_server),
 		ROW(an_exclusive_file_is_open_once),
 		ROW(a_removed_file_goes_on_while_it_is_open),
+		ROW(a_removed_file_is_there_for_who_stands_at_it_however_few_descriptors),
 		ROW(a_directory_with_files_is_not_removed),
 		ROW(a_read_only_tree_refuses_whatever_changes_it),
 		ROW(a_rename_moves_and_chans_follow),
