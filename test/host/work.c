@@ -83,10 +83,24 @@ static void start(struct work_item *item, struct tn_lane *lane, unsigned number,
 	assert_true(tn_work_start(work, lane, &item->job));
 }
 
+static bool is_late;
+
+static void came_late(struct tn_timer *timer)
+{
+	(void)timer;
+	is_late = true;
+}
+
 static void turn_until(unsigned n)
 {
-	while (n_done < n)
+	struct tn_timer bound = { .fn = came_late };
+
+	is_late = false;
+	tn_timer_set(tn_host_loop_core(h), &bound, tn_now_ns() + 20u * UINT64_C(1000000000));
+	while (n_done < n && !is_late)
 		tn_host_loop_turn(tn_host_loop_core(h));
+	tn_timer_stop(tn_host_loop_core(h), &bound);
+	assert_true(n_done >= n);
 }
 
 static unsigned threads(void)
@@ -124,6 +138,22 @@ static void a_lane_keeps_its_order(void **state)
 	for (unsigned i = 0; i < 40; i++)
 		assert_int_equal(order[i], i);
 	assert_int_equal(at_once_max, 1);
+}
+
+static void a_lane_that_has_run_empty_is_filled_again(void **state)
+{
+	struct tn_lane lane = { 0 };
+	struct work_item item[9];
+
+	(void)state;
+	start_pool(4, 8);
+	for (unsigned i = 0; i < 9; i++) {
+		start(&item[i], &lane, i, -1);
+		if (i % 3 == 2)
+			turn_until(i + 1);
+	}
+	for (unsigned i = 0; i < 9; i++)
+		assert_int_equal(order[i], i);
 }
 
 static void lanes_do_not_wait_for_one_another(void **state)
@@ -242,6 +272,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(no_thread_is_there_before_the_first_job),
 		TEST(a_lane_keeps_its_order),
+		TEST(a_lane_that_has_run_empty_is_filled_again),
 		TEST(lanes_do_not_wait_for_one_another),
 		TEST(when_all_hang_there_are_more_up_to_a_bound),
 		TEST(a_job_that_has_not_begun_can_be_taken_back),
