@@ -992,6 +992,23 @@ def _(h):
         os.close(x)
 
 
+@case('a write that fits in part says how much of it there is', ('host',))
+def _(h):
+    os.mkdir('small')
+    disk = os.path.join(h.way.host, os.path.basename(h.d), 'small').encode()
+    check(LIBC.mount(b'tmpfs', disk, b'tmpfs', 0, b'size=64k'))
+    try:
+        fd = os.open('small/f', os.O_RDWR | os.O_CREAT)
+        n = os.write(fd, bytes(range(250)) * 400)
+        same(n, 65536)
+        same(os.fstat(fd).st_size, n)
+        same(os.pread(fd, 100000, 0), (bytes(range(250)) * 400)[:n])
+        fails(errno.ENOSPC, os.write, fd, b'x')
+        os.close(fd)
+    finally:
+        check(LIBC.umount2(disk, 2))
+
+
 @case('a full server says ENOSPC, and what was there is still there', ('ram', 'union'))
 def _(h):
     fd = os.open('f', os.O_RDWR | os.O_CREAT, 0o666)
@@ -1766,6 +1783,21 @@ def _(h):
     fails(errno.ENOENT, os.open, r + 'else2', os.O_RDONLY)
 
 
+@once('a file that somebody else makes at the same moment is opened, and cut only if that is asked for')
+def _(h):
+    r = h.top + '/r/'
+    for flags, want in ((0, b'newanother'), (os.O_TRUNC, b'new')):
+        h.way.ask('race', '/raced', 'of-another')
+        fd = os.open(r + 'raced', os.O_WRONLY | os.O_CREAT | flags, 0o666)
+        same(os.write(fd, b'new'), 3)
+        os.close(fd)
+        same(get(r + 'raced'), want)
+        os.unlink(r + 'raced')
+    h.way.ask('race', '/raced', 'of-another')
+    fails(errno.EEXIST, os.open, r + 'raced', os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    os.unlink(r + 'raced')
+
+
 @once('an open file that somebody else removed and made anew is still the old one')
 def _(h):
     r = h.top + '/r/'
@@ -1863,6 +1895,21 @@ def _(h, way):
     same(get(r + 'D/e/g'), b'g')
     os.close(held)
     os.chdir('/')
+
+
+@once('a file that was renamed over another is found again there when it was given up')
+@few_chans
+def _(h, way):
+    r = way.top + '/r/'
+    put(r + 'old', b'old')
+    put(r + 'new', b'new')
+    held = os.open(r + 'new', os.O_PATH)
+    os.rename(r + 'new', r + 'old')
+    for i in range(40):
+        put(r + 'other%d' % i)
+        os.stat(r + 'other%d' % i)
+    same(get('/proc/self/fd/%d' % held), b'new')
+    os.close(held)
 
 
 @once('an open file outlives its Chan: it is asked about by the descriptor')
