@@ -38,6 +38,7 @@ enum {
 	L_ERANGE = 34,
 	L_EDEADLK = 35,
 	L_ENAMETOOLONG = 36,
+	L_ENOLCK = 37,
 	L_ENOTEMPTY = 39,
 	L_ELOOP = 40,
 	L_ENODATA = 61,
@@ -147,6 +148,7 @@ static const struct err_row rows[TN_ERRS] = {
 	ROW(TN_ELIMIT_MEMORY, "limit reached: memory of this connection", L_ENOMEM),
 	ROW(TN_ELIMIT_DEPTH, "limit reached: depth of this tree", L_ELOOP),
 	ROW(TN_ELIMIT_FILES, "limit reached: files in this file system", L_ENOSPC),
+	ROW(TN_ELIMIT_LOCKS, "limit reached: locks of files", L_ENOLCK),
 };
 #undef ROW
 
