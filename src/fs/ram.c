@@ -231,12 +231,19 @@ static enum tn_status ram_create(struct tn_req *r)
 	return TN_DONE;
 }
 
+static struct tn_lock_key lock_key(const struct ram_node *n)
+{
+	return (struct tn_lock_key){ n->path, 0 };
+}
+
 static enum tn_status ram_clunk(struct tn_req *r)
 {
 	struct ram *ram = ram_of(r->server);
 	struct tn_chan *c = r->chan;
 	struct ram_node *n = ram_node_of(c);
+	struct tn_lock span;
 
+	tn_locks_drop(&ram->locks, lock_key(n), c, &span);
 	if (n->holder == c)
 		n->holder = NULL;
 	if ((c->flags & TN_CF_OPEN) && (c->flags & TN_OF_RCLOSE))
@@ -253,6 +260,11 @@ static enum tn_status ram_remove(struct tn_req *r)
 }
 
 /* ---- read, write, and what is about a range ---- */
+
+static enum tn_status ram_lock(struct tn_req *r)
+{
+	return tn_locks_serve(&ram_of(r->server)->locks, lock_key(ram_node_of(r->chan)), r);
+}
 
 static enum tn_status ram_read(struct tn_req *r)
 {
@@ -342,6 +354,7 @@ static enum tn_status ram_seekhole(struct tn_req *r)
 
 static void ram_free(struct tn_server *s)
 {
+	tn_locks_fini(&ram_of(s)->locks);
 	ram_tree_fini(&ram_of(s)->tree);
 	tn_free(s);
 }
@@ -365,6 +378,8 @@ static const struct tn_ops ram_ops = {
 		[TN_SYMLINK] = ram_symlink,
 		[TN_READLINK] = ram_readlink,
 		[TN_MKNOD] = ram_mknod,
+		[TN_LOCK] = ram_lock,
+		[TN_GETLOCK] = ram_lock,
 		[TN_FSYNC] = ram_fsync,
 		[TN_FALLOCATE] = ram_fallocate,
 		[TN_SEEKHOLE] = ram_seekhole,
@@ -396,6 +411,7 @@ struct tn_server *tn_ram_new(struct tn_loop *home, const struct tn_ram_options *
 	tn_user_put(owner);
 	if (err != TN_OK)
 		goto free_ram;
+	tn_locks_init(&ram->locks, NULL);
 	tn_server_init(&ram->s, &ram_ops, home, ram);
 	return &ram->s;
 

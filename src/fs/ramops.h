@@ -6,12 +6,14 @@
 #define TN_FS_RAMOPS_H
 
 #include "core/chan.h"
+#include "core/lock.h"
 #include "fs/ram.h"
 #include "fs/ramtree.h"
 
 struct ram {
 	struct tn_server s; /* first: a server is its ram */
 	struct ram_tree tree;
+	struct tn_locks locks;
 	bool owner_bits_only;
 	bool unowned; /* the first who attaches becomes the root's owner */
 };

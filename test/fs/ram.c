@@ -1206,6 +1206,48 @@ static bool allow(size_t size)
 	return allocations_left-- > 0;
 }
 
+/* ---- locks ---- */
+
+static enum tn_err lock(struct tn_chan *c, uint64_t owner, uint8_t type, uint64_t start)
+{
+	struct tn_req r;
+
+	tn_req_init(&r, TN_LOCK, c, &driver);
+	r.u.lock.owner = owner;
+	r.u.lock.type = type;
+	r.u.lock.start = start;
+	r.u.lock.length = 1;
+	return ask(&r);
+}
+
+/* What is said of ranges is tested with core/lock.c. */
+static void locks_are_between_all_attaches_and_names_of_a_file(void **state)
+{
+	struct tn_chan *other = attach(server, "rob"), *a, *b, *c;
+
+	(void)state;
+	put_file(root, "f", "", 0666);
+	put_file(root, "g", "", 0666);
+	a = open_at(root, "f", TN_ORDWR);
+	assert_int_equal(link_at(root, "name", a), TN_OK);
+	b = open_at(other, "name", TN_ORDWR);
+	c = open_at(other, "g", TN_ORDWR);
+	assert_int_equal(lock(a, 1, TN_LK_WRITE, 5), TN_OK);
+	assert_int_equal(lock(b, 2, TN_LK_READ, 5), TN_EAGAIN);
+	assert_int_equal(lock(b, 2, TN_LK_READ, 6), TN_OK);
+	assert_int_equal(lock(c, 2, TN_LK_WRITE, 5), TN_OK); /* another file */
+	assert_int_equal(remove_at(root, "f"), TN_OK);
+	assert_int_equal(lock(b, 2, TN_LK_READ, 5), TN_EAGAIN); /* nor is a name a file */
+	turn(a);
+	assert_int_equal(lock(b, 2, TN_LK_WRITE, 5), TN_OK);
+	turn(b);
+	b = open_at(other, "name", TN_ORDWR);
+	assert_int_equal(lock(b, 3, TN_LK_WRITE, 5), TN_OK);
+	turn(b);
+	turn(c);
+	turn(other);
+}
+
 /* One of each that needs memory. Returns the first error. */
 static enum tn_err do_everything(struct tn_chan *dir, struct tn_chan *new_name)
 {
@@ -1330,6 +1372,7 @@ int main(void)
 		TEST(bytes_are_limited),
 		TEST(files_are_limited),
 		TEST(an_absurd_reservation_is_refused_at_once),
+		TEST(locks_are_between_all_attaches_and_names_of_a_file),
 		TEST(running_out_of_memory_fails_and_leaves_all_whole),
 		TEST(a_server_is_made_whole_or_not_at_all),
 	};

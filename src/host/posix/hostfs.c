@@ -158,6 +158,7 @@ static void host_free(struct tn_server *s)
 		}
 	}
 	hf_owners_free(hf->owners);
+	hf_locks_put();
 	tn_free(hf);
 }
 
@@ -181,6 +182,8 @@ static const struct tn_ops host_ops = {
 		[TN_SYMLINK] = hf_symlink,
 		[TN_READLINK] = hf_readlink,
 		[TN_MKNOD] = hf_mknod,
+		[TN_LOCK] = hf_lock,
+		[TN_GETLOCK] = hf_getlock,
 		[TN_FSYNC] = hf_fsync,
 		[TN_FALLOCATE] = hf_fallocate,
 		[TN_SEEKHOLE] = hf_seekhole,
@@ -241,6 +244,7 @@ struct tn_server *tn_hostfs_new(struct tn_loop *loop, const char *root_path,
 		hf->o.open_max = limit / 2;
 	if (!hf->o.held_max)
 		hf->o.held_max = limit / 3;
+	hf_locks_get();
 	hf->owners = hf_owners_new();
 	tn_server_init(&hf->server, &host_ops, loop, hf);
 	if (hf->owners)

@@ -140,7 +140,7 @@ struct hf_file {
 	int fd;                  /* -1: not open */
 	struct hf_dir *dir;
 	struct tn_lane lane;
-	bool slow, waits, remove_on_close, nofollow;
+	bool slow, waits, remove_on_close, nofollow, has_locks;
 };
 
 /* ---- acts: act.c ---- */
@@ -264,6 +264,14 @@ void hf_user_text(uint32_t uid, char *buf, size_t size);
 bool hf_user_number(struct tn_str name, uint32_t *uid);
 bool hf_group_number(struct tn_str name, uint32_t *gid);
 
+/* ---- locks: hostlock.c ---- */
+
+/* One table for all instances; each counts as a user of it. */
+void hf_locks_get(void);
+void hf_locks_put(void);
+/* c is clunked: what was locked by it is not locked any more. */
+void hf_locks_drop(const struct tn_chan *c);
+
 /* ---- the server ---- */
 
 enum { HF_BUCKETS = 8192 };
@@ -330,6 +338,8 @@ enum tn_status hf_link(struct tn_req *r);
 enum tn_status hf_symlink(struct tn_req *r);
 enum tn_status hf_readlink(struct tn_req *r);
 enum tn_status hf_mknod(struct tn_req *r);
+enum tn_status hf_lock(struct tn_req *r);
+enum tn_status hf_getlock(struct tn_req *r);
 enum tn_status hf_sync_of(struct tn_req *r, bool data_only);
 
 #endif

@@ -277,6 +277,7 @@ enum tn_status hf_clunk(struct tn_req *r)
 
 	if (!f)
 		return TN_DONE;
+	hf_locks_drop(r->chan);
 	r->chan->aux.p = NULL;
 	if (f->remove_on_close && !f->place->gone)
 		status = remove_name(r, f);
