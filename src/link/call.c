@@ -145,7 +145,15 @@ enum tn_status tn_call_refuse(struct tn_call *call, enum tn_err err)
 		call->is_over = true;
 	call->conn->budget.refused = false;
 	call->r.err = (uint16_t)err;
+	call->is_unasked = true;
 	return TN_DONE;
+}
+
+void tn_call_request(struct tn_call *call, enum tn_req_type type, struct tn_chan *c)
+{
+	tn_req_reset(&call->r);
+	tn_req_init(&call->r, type, c, &tn_conn_owner);
+	call->r.flags = tn_dialect_flags(tn_call_dialect(call), type);
 }
 
 bool tn_call_room(struct tn_call *call, uint32_t head, uint32_t max)

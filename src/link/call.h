@@ -1,6 +1,6 @@
 /*
- * A call: a message of a peer while it is a request. What conn.c (which knows streams, tags and lines) and dialect.c
- * (which knows what messages mean) share.
+ * A call: a message of a peer while it is a request. What conn.c (which knows streams, tags and lines) and the
+ * spellings (which know what messages mean) share.
  */
 #ifndef TN_LINK_CALL_H
 #define TN_LINK_CALL_H
@@ -51,6 +51,7 @@ struct tn_call {
 	uint8_t type;  /* of the message */
 	uint8_t stage; /* how->then's own */
 	bool is_listed;
+	bool is_unasked;  /* it was answered before there was a request */
 	bool is_silent;   /* whatever comes of it is not answered: Tversion, hang-up */
 	bool is_flushed;  /* a Tflush has named it */
 	bool is_over;     /* the budget's limit was what it failed of */
@@ -82,7 +83,10 @@ extern const struct tn_owner tn_conn_owner;
 
 /* ---- what conn.c lends to spellings ---- */
 
-/* Answers the call with an error before there is a request. */
+/* Makes call->r a new request on c, with the flags of the dialect. What the last one has answered is gone. */
+void tn_call_request(struct tn_call *call, enum tn_req_type type, struct tn_chan *c);
+
+/* Answers the call before there is a request: with an error, or, TN_OK, without asking anybody. */
 enum tn_status tn_call_refuse(struct tn_call *call, enum tn_err err);
 
 /*
@@ -100,6 +104,12 @@ enum tn_dialect tn_call_dialect(const struct tn_call *call);
 static inline struct tn_fid *tn_call_fid(const struct tn_call *call)
 {
 	return call->tickets[0].fid;
+}
+
+/* That of its newfid or afid, which may be the same. */
+static inline struct tn_fid *tn_call_fid2(const struct tn_call *call)
+{
+	return call->tickets[call->n_tickets - 1].fid;
 }
 
 #endif

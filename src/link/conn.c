@@ -1,7 +1,7 @@
 /*
  * conn: the engine behind conn.h. Here are the stream, the in buffer and the order of work. call.c is the life of a
  * message that is a request, line.c who waits for whom on a fid, answer.c the way out, session.c Tflush, Tversion and
- * the end; what the other messages mean is in dialect.c.
+ * the end; what the other messages mean is in the spellings.
  *
  * The inline path: a frame in the in buffer is decoded on the stack, its names and data point into the buffer, the
  * server answers, and the answer is encoded into the out buffer; nothing is allocated, locked or counted. A call that
@@ -58,6 +58,18 @@ void tn_conn_want_ticks(struct tn_conn *conn)
 
 /* ---- serving ---- */
 
+/* Asks what is left to ask. TN_DONE: nothing is. */
+static enum tn_status go_on(struct tn_call *call, struct tn_msg *m)
+{
+	while (call->how->then && call->how->then(call, m)) {
+		bool is_clunk = call->r.type == TN_CLUNK;
+
+		if ((is_clunk ? tn_chan_close(&call->r) : tn_submit(&call->r)) == TN_LATER)
+			return TN_LATER;
+	}
+	return TN_DONE;
+}
+
 /* Its fids are free for it. *m lies on the stack, or in call->kept when it has waited. */
 static void run(struct tn_call *call, struct tn_msg *m)
 {
@@ -66,8 +78,8 @@ static void run(struct tn_call *call, struct tn_msg *m)
 
 	call->state = TN_CALL_SERVING;
 	status = err ? tn_call_refuse(call, err) : call->how->ask(call, m);
-	if (status == TN_DONE && !err && call->how->then)
-		status = call->how->then(call);
+	if (status == TN_DONE && !call->is_unasked)
+		status = go_on(call, m);
 	if (status == TN_DONE) {
 		tn_conn_finish(call, m);
 		return;
@@ -223,7 +235,7 @@ static bool work_finished(struct tn_conn *conn)
 
 	if (!call)
 		return false;
-	if (call->how->then && call->how->then(call) == TN_LATER)
+	if (go_on(call, call->kept ? &call->kept->m : NULL) == TN_LATER)
 		call->state = TN_CALL_KEPT;
 	else
 		tn_conn_finish(call, &m);

@@ -1,6 +1,6 @@
 /*
  * Dialects: how a message becomes a request, and the answer a message. The meaning inside is one; 9P2000.u and
- * 9P2000.L are other spellings of the same requests: rows of the table in dialect.c, with a column for each dialect.
+ * 9P2000.L are other spellings (spell.h) of the same requests: columns of the table in dialect.c.
  */
 #ifndef TN_LINK_DIALECT_H
 #define TN_LINK_DIALECT_H
@@ -26,7 +26,8 @@ enum tn_use {
  * ask     Checks what the dialect asks for, makes call->r and submits it; or refuses (tn_call_refuse).
  * point   Points call->r at the names and data of *m and at the call's room: in ask, and once more when the request is
  *         kept and they have moved. NULL: it points at nothing of the message.
- * then    The server has answered; there is more to ask before the peer is. NULL: there is not.
+ * then    The server has answered. true: there is more to ask before the peer is; call->r is that request, made and not
+ *         submitted. false: there is not; call->r has the answer, which may have become an error. NULL: there never is.
  * answer  The server has answered without an error: says so in *m, and gives the fids what has become of them.
  */
 struct tn_spelling {
@@ -34,7 +35,7 @@ struct tn_spelling {
 	bool keeps_frame;          /* point needs the message */
 	enum tn_status (*ask)(struct tn_call *call, struct tn_msg *m);
 	void (*point)(struct tn_call *call, struct tn_msg *m);
-	enum tn_status (*then)(struct tn_call *call);
+	bool (*then)(struct tn_call *call, struct tn_msg *m);
 	void (*answer)(struct tn_call *call, struct tn_msg *m);
 };
 
@@ -47,5 +48,14 @@ enum tn_dialect tn_dialect_offered(struct tn_str version);
 /* st as the dialect says it to a peer: every field known, nothing in it that the dialect has no word for. */
 void tn_dialect_stat(struct tn_stat *out, const struct tn_stat *st, enum tn_dialect dialect);
 struct tn_qid tn_dialect_qid(struct tn_qid qid, enum tn_dialect dialect);
+
+/* The TN_DM bits that the dialect has. */
+uint32_t tn_dialect_dm(enum tn_dialect dialect);
+
+/* TN_OF bits that each request of that type has in the dialect. */
+uint32_t tn_dialect_flags(enum tn_dialect dialect, enum tn_req_type type);
+
+/* Bytes of the longest name of a file that a peer may say. */
+uint32_t tn_dialect_name_max(enum tn_dialect dialect);
 
 #endif
