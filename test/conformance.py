@@ -20,8 +20,8 @@ SUITE = os.path.join(os.path.dirname(TOP), 'shared', 'conformance', 'run.py')
 LISTEN = ['-l', 'tcp!127.0.0.1!0']
 
 # export: what is exported ({dir}: a directory of its own). again: how many imports, each exported again, are between.
-# suite: more options for the suite. lacks: capabilities that may be missing.
-Row = collections.namedtuple('Row', 'export again suite lacks', defaults=(0, (), ()))
+# suite: more options for the suite. lacks: capabilities that may be missing. dialect: what the suite speaks.
+Row = collections.namedtuple('Row', 'export again suite lacks dialect', defaults=(0, (), (), '9P2000'))
 COMPOSED = ['--clean', '-b', '/ram=#ram', '-b', '/pipe=#pipe']
 ALL = ['--root', 'ram', '--blockfile', 'pipe/data1', '--wakefile', 'pipe/data', '--require', 'all']
 HOST_LACKS = {"block", "tmp"}
@@ -32,6 +32,12 @@ ROWS = {
     'ram-again': Row(['#ram'], again=1, lacks={'block'}),
     'composed-again': Row(COMPOSED, again=1, suite=ALL),
     'host-again': Row(['{dir}'], again=1, lacks=HOST_LACKS),
+    'ram-u': Row(['#ram'], lacks={'block'}, dialect='9P2000.u'),
+    'composed-u': Row(COMPOSED, suite=ALL, dialect='9P2000.u'),
+    'host-u': Row(['{dir}'], lacks=HOST_LACKS, dialect='9P2000.u'),
+    'ram-L': Row(['#ram'], lacks={'block'}, dialect='9P2000.L'),
+    'composed-L': Row(COMPOSED, suite=ALL, dialect='9P2000.L'),
+    'host-L': Row(['{dir}'], lacks=HOST_LACKS, dialect='9P2000.L'),
 }
 
 
@@ -101,7 +107,7 @@ def main():
         address = exports.start(row.export)
         for _ in range(row.again):
             address = exports.start([address])
-        p = subprocess.run([sys.executable, SUITE, address, '--dialect', '9P2000', '--uname', exports.user.pw_name] +
+        p = subprocess.run([sys.executable, SUITE, address, '--dialect', row.dialect, '--uname', exports.user.pw_name] +
                            list(row.suite) + sys.argv[3:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     finally:
         bad = exports.end()

@@ -17,29 +17,34 @@ static uint32_t cut_text(const char *text, size_t max)
 	return (uint32_t)len;
 }
 
-bool tn_conn_put_msg(struct tn_conn *conn, const struct tn_msg *m)
+/* A message of at most `max` bytes. */
+static bool put(struct tn_conn *conn, const struct tn_msg *m, size_t max)
 {
-	uint8_t *room = tn_out_room(&conn->out, TN_ANSWER_MAX);
+	uint8_t *room = tn_out_room(&conn->out, max);
 	size_t len;
 
 	if (!room)
 		return false;
-	tn_assert(tn_msg_encode(m, (enum tn_dialect)conn->dialect, room, TN_ANSWER_MAX, &len) ==
-		  TN_CODEC_OK);
+	tn_assert(tn_msg_encode(m, (enum tn_dialect)conn->dialect, room, max, &len) == TN_CODEC_OK);
 	tn_out_fill(&conn->out, len);
 	conn->stats.messages_out++;
 	return true;
 }
 
-bool tn_conn_put_error(struct tn_conn *conn, uint16_t tag, const char *text)
+bool tn_conn_put_msg(struct tn_conn *conn, const struct tn_msg *m)
+{
+	return put(conn, m, TN_ANSWER_MAX);
+}
+
+bool tn_conn_put_error(struct tn_conn *conn, uint16_t tag, enum tn_err err, const char *text)
 {
 	size_t max = conn->msize < TN_ANSWER_MAX ? conn->msize : TN_ANSWER_MAX;
 	struct tn_msg m;
 
-	m.type = TN_RERROR;
+	m.type = conn->dialect == TN_9P2000_L ? TN_RLERROR : TN_RERROR;
 	m.tag = tag;
-	m.error = 0;
-	m.ename = (struct tn_str){ text, cut_text(text, max - TN_HDR_SIZE - 2) };
+	m.error = tn_err_linux(err);
+	m.ename = (struct tn_str){ text, cut_text(text, max - TN_HDR_SIZE - 2 - 4) };
 	if (!tn_conn_put_msg(conn, &m))
 		return false;
 	conn->stats.errors++;
@@ -65,7 +70,7 @@ static bool put_ready(struct tn_call *call)
 /* Into the room that was made for its data: in the out buffer, or a piece that becomes part of it. */
 static bool put_data(struct tn_call *call, struct tn_msg *m)
 {
-	size_t size = (size_t)TN_RREAD_HDR + call->data_max, len;
+	size_t size = (size_t)TN_DATA_HDR + call->data_max, len;
 
 	call->how->answer(call, m);
 	m->tag = call->tag;
@@ -76,16 +81,18 @@ static bool put_data(struct tn_call *call, struct tn_msg *m)
 
 static bool put_answer(struct tn_call *call, struct tn_msg *m)
 {
+	size_t max = TN_ANSWER_MAX + (call->text ? TN_TARGET_MAX : 0);
+
 	if (call->is_answered)
 		return put_ready(call);
 	if (call->room)
 		return put_data(call, m);
 	/* The answer changes fids: only when it can be sent. */
-	if (!tn_out_room(&call->conn->out, TN_ANSWER_MAX))
+	if (!tn_out_room(&call->conn->out, max))
 		return false;
 	call->how->answer(call, m);
 	m->tag = call->tag;
-	return tn_conn_put_msg(call->conn, m);
+	return put(call->conn, m, max);
 }
 
 /* false: no memory now, try again when something was sent. */
@@ -101,7 +108,8 @@ bool tn_conn_send(struct tn_call *call, struct tn_msg *m)
 	if (call->r.err == TN_ENOMEM && call->is_over)
 		call->r.err = TN_ELIMIT_MEMORY;
 	if (call->r.err)
-		return tn_conn_put_error(conn, call->tag, tn_req_text(&call->r));
+		return tn_conn_put_error(conn, call->tag, (enum tn_err)call->r.err,
+		    tn_req_text(&call->r));
 	tn_conn_adopt_large(call);
 	return put_answer(call, m);
 }
@@ -137,6 +145,7 @@ void tn_conn_finish(struct tn_call *call, struct tn_msg *m)
 
 void tn_conn_refuse_tag(struct tn_conn *conn, uint16_t tag, enum tn_err err)
 {
-	tn_conn_put_error(conn, tag, tn_err_text(err)); /* there is room: may_serve in conn.c */
+	tn_conn_put_error(conn, tag, err,
+	    tn_err_text(err)); /* there is room: may_serve in conn.c */
 	conn->stats.refused++;
 }

@@ -126,6 +126,8 @@ void tn_conn_call_free(struct tn_call *call)
 	kept_free(call);
 	piece_free(call);
 	tn_free(call->large);
+	tn_budget_free(&conn->budget, call->text, TN_TARGET_MAX + 1);
+	call->text = NULL;
 	tn_free(call->first_words);
 	call->state = TN_CALL_FREE;
 	if (conn->n_spare >= SPARE_CALLS) {
@@ -164,6 +166,23 @@ bool tn_call_room(struct tn_call *call, uint32_t head, uint32_t max)
 	call->room = tn_out_room(&call->conn->out, need > TN_ANSWER_MAX ? need : TN_ANSWER_MAX);
 	call->data_max = max;
 	return call->room != NULL;
+}
+
+bool tn_call_readlink(struct tn_call *call, struct tn_chan *c)
+{
+	call->text = tn_budget_alloc(&call->conn->budget, TN_TARGET_MAX + 1);
+	if (!call->text)
+		return false;
+	tn_call_request(call, TN_READLINK, c);
+	call->r.u.readlink.buf = call->text;
+	call->r.u.readlink.size = TN_TARGET_MAX + 1;
+	return true;
+}
+
+bool tn_call_target(struct tn_call *call)
+{
+	call->text_len = call->r.err == TN_OK ? call->r.u.readlink.len : 0;
+	return call->text_len <= TN_TARGET_MAX;
 }
 
 struct tn_server *tn_call_server(const struct tn_call *call)
@@ -224,8 +243,7 @@ static bool keep_all(struct tn_call *call)
 	if (call->r.type == TN_STAT)
 		return keep_room(call, call->answer_len, stat_size);
 	if (call->r.type == TN_READ || call->r.type == TN_READDIR)
-		return keep_room(call, TN_RREAD_HDR + call->data_len,
-		    TN_RREAD_HDR + call->data_max);
+		return keep_room(call, TN_DATA_HDR + call->data_len, TN_DATA_HDR + call->data_max);
 	return true;
 }
 
@@ -247,12 +265,9 @@ static bool put_entry(struct tn_req *r, const struct tn_stat *st, uint64_t next)
 {
 	struct tn_call *call = (struct tn_call *)r;
 	enum tn_dialect dialect = tn_call_dialect(call);
-	struct tn_stat said;
-	size_t n;
+	size_t n = tn_dialect_entry(call->room + TN_DATA_HDR + call->data_len,
+	    call->data_max - call->data_len, st, next, dialect);
 
-	tn_dialect_stat(&said, st, dialect);
-	n = tn_stat_encode(&said, dialect, call->room + TN_RREAD_HDR + call->data_len,
-	    call->data_max - call->data_len);
 	if (n == 0) {
 		call->is_full = true;
 		return false;
@@ -292,18 +307,16 @@ static void put_stat(struct tn_req *r, const struct tn_stat *st)
 {
 	struct tn_call *call = (struct tn_call *)r;
 	enum tn_dialect dialect = tn_call_dialect(call);
+	struct tn_str target = { call->text, call->text_len };
 	struct tn_msg m;
 	size_t size, len;
 
-	m.type = TN_RSTAT;
 	m.tag = call->tag;
-	tn_dialect_stat(&m.stat, st, dialect);
-	size = tn_stat_size(&m.stat, dialect);
-	if (size == 0 || TN_HDR_SIZE + 2 + size > call->conn->msize || call->is_answered) {
+	size = tn_dialect_rstat(&m, st, target, dialect);
+	if (size == 0 || size > call->conn->msize || call->is_answered) {
 		tn_fail(r, TN_EOVERFLOW);
 		return;
 	}
-	size += TN_HDR_SIZE + 2;
 	call->room = stat_room(call, size);
 	if (!call->room || tn_msg_encode(&m, dialect, call->room, size, &len)) {
 		tn_fail(r, TN_ENOMEM);

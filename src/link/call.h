@@ -71,13 +71,18 @@ struct tn_call {
 	uint64_t dir_off,
 	    dir_next;        /* of a directory: where this read began; where the server goes on */
 	uint64_t blocked_ns; /* since when the head of a line waits, by tn_now_ns; 0: it does not */
+	char *text;          /* a symbolic link's target; the budget's */
+	uint32_t text_len;
 	/* how->then: the answer that it keeps while it asks once more */
 	char *first_words;
 	uint16_t first_err;
 };
 
-/* bytes of a header before the data of Rread */
-#define TN_RREAD_HDR 11u
+/* bytes of a header before the data of Rread and Rreaddir */
+#define TN_DATA_HDR 11u
+
+/* bytes of a symbolic link's target */
+#define TN_TARGET_MAX 4096u
 
 extern const struct tn_owner tn_conn_owner;
 
@@ -94,6 +99,13 @@ enum tn_status tn_call_refuse(struct tn_call *call, enum tn_err err);
  * the out buffer; when the request is kept it becomes a piece, and how->point is told.
  */
 bool tn_call_room(struct tn_call *call, uint32_t head, uint32_t max);
+
+/*
+ * Makes call->r the TN_READLINK of c, which fills call->text. false: no memory. tn_call_target: it was answered, and
+ * call->text_len is what there is of the target, 0 after an error. false: it is longer than a target may be.
+ */
+bool tn_call_readlink(struct tn_call *call, struct tn_chan *c);
+bool tn_call_target(struct tn_call *call);
 
 /* The server that the conn serves, and what its peer agreed to. */
 struct tn_server *tn_call_server(const struct tn_call *call);

@@ -118,6 +118,8 @@ static void take_request(struct tn_conn *conn, struct tn_msg *m, const struct tn
 	call->how = how;
 	call->frame = frame;
 	call->frame_len = len;
+	if (how->lead)
+		how->lead(m);
 	err = tn_line_enter(call, m);
 	if (err) {
 		tn_call_refuse(call, err);

@@ -13,7 +13,7 @@ enum {
 	TN_IN_BASE = 1024, /* bytes of the in buffer that is always there */
 	TN_ANSWER_MAX =
 	    512, /* of an answer but its data or stat: the longest is Rerror, which is cut */
-	TN_MSIZE_MIN = 256, /* Rwalk with 16 qids, and some words of an error */
+	TN_MSIZE_MIN = 256, /* Rwalk with 16 qids, Rgetattr, and some words of an error */
 	TN_TAG_CHAINS = 32,
 	TN_PEER_MAX = 128
 };
@@ -153,7 +153,9 @@ void tn_line_settle(struct tn_conn *conn, struct tn_fid *fid);
 
 /* A message that needs at most TN_ANSWER_MAX bytes. false: no memory now. */
 bool tn_conn_put_msg(struct tn_conn *conn, const struct tn_msg *m);
-bool tn_conn_put_error(struct tn_conn *conn, uint16_t tag, const char *text);
+
+/* Rerror or Rlerror. text: of err, or a server's own. */
+bool tn_conn_put_error(struct tn_conn *conn, uint16_t tag, enum tn_err err, const char *text);
 
 /* An error for a message that is no call. There is room: who serves has seen to it. */
 void tn_conn_refuse_tag(struct tn_conn *conn, uint16_t tag, enum tn_err err);

@@ -8,22 +8,27 @@
 #include "link/spell.h"
 
 #define DM_2000 (TN_DMDIR | TN_DMAPPEND | TN_DMEXCL | TN_DMMOUNT | TN_DMAUTH | TN_DMTMP | 0777u)
+#define DM_U                                                                               \
+	(DM_2000 | TN_DMSYMLINK | TN_DMLINK | TN_DMDEVICE | TN_DMNAMEDPIPE | TN_DMSOCKET | \
+	    TN_DMSETUID | TN_DMSETGID | TN_DMSETVTX)
+/* Servers take it there for "knows Unix's bits only". */
+#define NOFOLLOW_U (UINT32_MAX & ~(1u << TN_CREATE | 1u << TN_WSTAT))
 
 /* clang-format off */
 /* Tversion and Tflush are about the connection, not about files: conn.c. */
 static const struct tn_spelling *const spellings[TN_MSG_TYPES][TN_DIALECTS] = {
-	/*               9P2000 */
-	[TN_TAUTH]   = { &tn_spell_auth },
-	[TN_TATTACH] = { &tn_spell_attach },
-	[TN_TWALK]   = { &tn_spell_walk },
-	[TN_TOPEN]   = { &tn_spell_open },
-	[TN_TCREATE] = { &tn_spell_create },
-	[TN_TREAD]   = { &tn_spell_read },
-	[TN_TWRITE]  = { &tn_spell_write },
-	[TN_TCLUNK]  = { &tn_spell_clunk },
-	[TN_TREMOVE] = { &tn_spell_remove },
-	[TN_TSTAT]   = { &tn_spell_stat },
-	[TN_TWSTAT]  = { &tn_spell_wstat },
+	/*               9P2000             9P2000.u */
+	[TN_TAUTH]   = { &tn_spell_auth,    &tn_spell_auth },
+	[TN_TATTACH] = { &tn_spell_attach,  &tn_spell_attach },
+	[TN_TWALK]   = { &tn_spell_walk,    &tn_spell_walk },
+	[TN_TOPEN]   = { &tn_spell_open,    &tn_spell_open },
+	[TN_TCREATE] = { &tn_spell_create,  &tn_spellu_create },
+	[TN_TREAD]   = { &tn_spell_read,    &tn_spell_read },
+	[TN_TWRITE]  = { &tn_spell_write,   &tn_spell_write },
+	[TN_TCLUNK]  = { &tn_spell_clunk,   &tn_spell_clunk },
+	[TN_TREMOVE] = { &tn_spell_remove,  &tn_spell_remove },
+	[TN_TSTAT]   = { &tn_spell_stat,    &tn_spellu_stat },
+	[TN_TWSTAT]  = { &tn_spell_wstat,   &tn_spell_wstat },
 };
 
 static const struct {
@@ -33,7 +38,7 @@ static const struct {
 	bool is_answered;  /* a peer that offers it is answered in it */
 } dialects[TN_DIALECTS] = {
 	[TN_9P2000]   = { DM_2000, 0, UINT16_MAX, true },
-	[TN_9P2000_U] = { UINT32_MAX, 0, UINT16_MAX, false },
+	[TN_9P2000_U] = { DM_U, NOFOLLOW_U, UINT16_MAX, true },
 	[TN_9P2000_L] = { UINT32_MAX, 0, UINT16_MAX, false },
 };
 /* clang-format on */
@@ -102,7 +107,7 @@ struct tn_qid tn_dialect_qid(struct tn_qid qid, enum tn_dialect dialect)
 	return qid;
 }
 
-void tn_dialect_stat(struct tn_stat *out, const struct tn_stat *st, enum tn_dialect dialect)
+static void tell_stat(struct tn_stat *out, const struct tn_stat *st, enum tn_dialect dialect)
 {
 	*out = *st;
 	out->valid |= TN_ST_QID | TN_ST_MODE | TN_ST_LENGTH | TN_ST_ATIME | TN_ST_MTIME | TN_ST_DEV;
@@ -111,4 +116,29 @@ void tn_dialect_stat(struct tn_stat *out, const struct tn_stat *st, enum tn_dial
 	out->mode = (st->mode & dialects[dialect].dm & 0x00ffffffu) | (uint32_t)out->qid.type << 24;
 	if (out->qid.type & TN_QTDIR)
 		out->length = 0; /* stat(5): by convention */
+}
+
+size_t tn_dialect_rstat(struct tn_msg *m, const struct tn_stat *st, struct tn_str target,
+    enum tn_dialect dialect)
+{
+	size_t size;
+
+	m->type = TN_RSTAT;
+	tell_stat(&m->stat, st, dialect);
+	if (target.len > 0) {
+		m->stat.extension = target;
+		m->stat.valid |= TN_ST_EXTENSION;
+	}
+	size = tn_stat_size(&m->stat, dialect);
+	return size ? TN_HDR_SIZE + 2 + size : 0;
+}
+
+size_t tn_dialect_entry(uint8_t *to, size_t size, const struct tn_stat *st, uint64_t next,
+    enum tn_dialect dialect)
+{
+	struct tn_stat said;
+
+	(void)next; /* the peer counts bytes */
+	tell_stat(&said, st, dialect);
+	return tn_stat_encode(&said, dialect, to, size);
 }

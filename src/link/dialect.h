@@ -23,6 +23,7 @@ enum tn_use {
  * A message of the peer.
  *
  * fid ..  What it does with the fids that it names.
+ * lead    Sets m->newfid to the fid that the message names in another way, or TN_NOFID. NULL: it is a field.
  * ask     Checks what the dialect asks for, makes call->r and submits it; or refuses (tn_call_refuse).
  * point   Points call->r at the names and data of *m and at the call's room: in ask, and once more when the request is
  *         kept and they have moved. NULL: it points at nothing of the message.
@@ -33,6 +34,7 @@ enum tn_use {
 struct tn_spelling {
 	uint8_t fid, newfid, afid; /* enum tn_use */
 	bool keeps_frame;          /* point needs the message */
+	void (*lead)(struct tn_msg *m);
 	enum tn_status (*ask)(struct tn_call *call, struct tn_msg *m);
 	void (*point)(struct tn_call *call, struct tn_msg *m);
 	bool (*then)(struct tn_call *call, struct tn_msg *m);
@@ -45,8 +47,16 @@ const struct tn_spelling *tn_dialect_spelling(enum tn_dialect dialect, unsigned 
 /* The dialect to answer to a Tversion that offers `version`; TN_DIALECTS: "unknown". version(5). */
 enum tn_dialect tn_dialect_offered(struct tn_str version);
 
-/* st as the dialect says it to a peer: every field known, nothing in it that the dialect has no word for. */
-void tn_dialect_stat(struct tn_stat *out, const struct tn_stat *st, enum tn_dialect dialect);
+/*
+ * Makes *m but its tag the answer to a Tstat (Tgetattr): every field known, nothing in it that the dialect has no word
+ * for. target: of a symbolic link, if it was asked for. Returns the bytes of its frame; 0: too many.
+ */
+size_t tn_dialect_rstat(struct tn_msg *m, const struct tn_stat *st, struct tn_str target,
+    enum tn_dialect dialect);
+
+/* A directory's entry as the dialect says it. next: see tn_owner. Returns the bytes used; 0: they are more than size. */
+size_t tn_dialect_entry(uint8_t *to, size_t size, const struct tn_stat *st, uint64_t next,
+    enum tn_dialect dialect);
 struct tn_qid tn_dialect_qid(struct tn_qid qid, enum tn_dialect dialect);
 
 /* The TN_DM bits that the dialect has. */

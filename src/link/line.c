@@ -77,6 +77,20 @@ static enum tn_err enter_fid(struct tn_call *call, uint8_t use, uint32_t number)
 	return err;
 }
 
+/* One fid has one place in its line, also when the message names it twice. */
+static enum tn_err enter_newfid(struct tn_call *call, const struct tn_msg *m)
+{
+	const struct tn_spelling *how = call->how;
+
+	if (how->lead && m->newfid == TN_NOFID)
+		return TN_OK;
+	if (m->newfid != m->fid)
+		return enter_fid(call, how->newfid, m->newfid);
+	if (how->newfid == TN_USE_MAKE)
+		call->tickets[0].use = TN_USE_ALONE; /* a walk onto itself */
+	return TN_OK;
+}
+
 /* The fids that the message names. Placeholders are made for those that it is to make. */
 enum tn_err tn_line_enter(struct tn_call *call, const struct tn_msg *m)
 {
@@ -85,10 +99,8 @@ enum tn_err tn_line_enter(struct tn_call *call, const struct tn_msg *m)
 
 	if (how->fid)
 		err = enter_fid(call, how->fid, m->fid);
-	if (!err && how->newfid == TN_USE_MAKE && m->newfid == m->fid)
-		call->tickets[0].use = TN_USE_ALONE; /* a walk onto itself */
-	else if (!err && how->newfid)
-		err = enter_fid(call, how->newfid, m->newfid);
+	if (!err && how->newfid)
+		err = enter_newfid(call, m);
 	if (!err && how->afid && (how->afid == TN_USE_MAKE || m->afid != TN_NOFID))
 		err = enter_fid(call, how->afid, m->afid);
 	return err;

@@ -107,7 +107,7 @@ bool tn_conn_scan_flushes(struct tn_conn *conn)
 void tn_conn_take_version(struct tn_conn *conn, const struct tn_msg *m)
 {
 	if (m->msize < TN_MSIZE_MIN) {
-		tn_conn_put_error(conn, m->tag, "msize is too small");
+		tn_conn_put_error(conn, m->tag, TN_EBADVERSION, "msize is too small");
 		conn->stats.refused++;
 		return;
 	}

@@ -9,6 +9,7 @@
 #include "core/mem.h"
 
 #define MODE_BITS (TN_OEXEC | TN_OTRUNC | TN_ORCLOSE)
+#define OAPPEND_U 0x80 /* what Linux's client adds in 9P2000.u: writes go to the end */
 /* What open(5) makes by a create. */
 #define CREATE_DM                                                                                  \
 	(TN_DMDIR | TN_DMAPPEND | TN_DMEXCL | TN_DMTMP | TN_DMSETUID | TN_DMSETGID | TN_DMSETVTX | \
@@ -50,8 +51,17 @@ static enum tn_err check_walk(const struct tn_call *call, struct tn_str name)
 										       : TN_OK;
 }
 
-static enum tn_err check_mode(uint8_t mode, bool is_dir)
+/* The TN_OF bits of an open mode. */
+static uint32_t flags_of(const struct tn_call *call, uint8_t mode)
 {
+	if (tn_call_dialect(call) == TN_9P2000_U && (mode & OAPPEND_U))
+		return (uint32_t)(mode & ~OAPPEND_U) | TN_OF_APPEND;
+	return mode;
+}
+
+static enum tn_err check_mode(uint32_t mode, bool is_dir)
+{
+	mode &= ~(uint32_t)TN_OF_APPEND;
 	if (mode & ~MODE_BITS)
 		return TN_EBADARG;
 	/* open(5): illegal to write a directory, truncate it, or attempt to remove it on close. */
@@ -219,14 +229,17 @@ static void walk_answer(struct tn_call *call, struct tn_msg *m)
 static enum tn_status open_ask(struct tn_call *call, struct tn_msg *m)
 {
 	struct tn_fid *fid = tn_call_fid(call);
-	enum tn_err err = check_mode(m->mode, tn_chan_is_dir(fid->chan));
+	uint32_t flags = flags_of(call, m->mode);
+	enum tn_err err = check_mode(flags, tn_chan_is_dir(fid->chan));
 
 	if (fid->is_open)
 		return tn_call_refuse(call, TN_EISOPEN);
 	if (err)
 		return tn_call_refuse(call, err);
+	if (tn_dialect_qid(fid->chan->qid, tn_call_dialect(call)).type & TN_QTSYMLINK)
+		return tn_call_refuse(call, TN_ESYMLINK);
 	tn_call_request(call, TN_OPEN, fid->chan);
-	call->r.flags |= m->mode;
+	call->r.flags |= flags;
 	return tn_submit(&call->r);
 }
 
@@ -243,7 +256,7 @@ void tn_spell_create_point(struct tn_call *call, struct tn_msg *m)
 enum tn_err tn_spell_check_create(const struct tn_call *call, const struct tn_msg *m)
 {
 	const struct tn_fid *fid = tn_call_fid(call);
-	enum tn_err err = check_mode(m->mode, m->perm & TN_DMDIR);
+	enum tn_err err = check_mode(flags_of(call, m->mode), m->perm & TN_DMDIR);
 
 	if (fid->is_open)
 		return TN_EISOPEN;
@@ -261,7 +274,7 @@ enum tn_status tn_spell_create_ask(struct tn_call *call, struct tn_msg *m)
 	if (err)
 		return tn_call_refuse(call, err);
 	tn_call_request(call, TN_CREATE, tn_call_fid(call)->chan);
-	call->r.flags |= m->mode | TN_OF_EXCL | TN_OF_INHERIT;
+	call->r.flags |= flags_of(call, m->mode) | TN_OF_EXCL | TN_OF_INHERIT;
 	call->r.u.create.perm = m->perm;
 	call->r.u.create.gid = TN_NONUNAME;
 	tn_spell_create_point(call, m);

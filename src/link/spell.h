@@ -16,6 +16,9 @@ extern const struct tn_spelling tn_spell_auth, tn_spell_attach, tn_spell_walk, t
 /* spellio.c */
 extern const struct tn_spelling tn_spell_read, tn_spell_write, tn_spell_stat, tn_spell_wstat;
 
+/* spellu.c: 9P2000.u */
+extern const struct tn_spelling tn_spellu_create, tn_spellu_stat;
+
 /* ---- what they share ---- */
 
 /* A name that a file may get. TN_OK, or why not. */
@@ -35,6 +38,10 @@ enum tn_err tn_spell_check_create(const struct tn_call *call, const struct tn_ms
 enum tn_status tn_spell_create_ask(struct tn_call *call, struct tn_msg *m);
 void tn_spell_create_point(struct tn_call *call, struct tn_msg *m);
 void tn_spell_create_answer(struct tn_call *call, struct tn_msg *m);
+
+/* Tstat. */
+enum tn_status tn_spell_stat_ask(struct tn_call *call, struct tn_msg *m);
+bool tn_spell_stat_then(struct tn_call *call, struct tn_msg *m);
 
 /* Makes call->r the TN_CLUNK of the fid's Chan, to be submitted by tn_chan_close; the fid has none any more. */
 void tn_spell_close(struct tn_call *call);

@@ -9,7 +9,7 @@ static void read_point(struct tn_call *call, struct tn_msg *m)
 {
 	(void)m;
 	if (call->r.type == TN_READ)
-		call->r.u.io.data = call->room + TN_RREAD_HDR;
+		call->r.u.io.data = call->room + TN_DATA_HDR;
 }
 
 /* read(5): a directory is read from 0, or from where the last read ended. */
@@ -31,7 +31,7 @@ static enum tn_status dir_ask(struct tn_call *call, const struct tn_msg *m, uint
 static enum tn_status read_ask(struct tn_call *call, struct tn_msg *m)
 {
 	struct tn_fid *fid = tn_call_fid(call);
-	uint32_t max = tn_call_msize(call) - TN_RREAD_HDR;
+	uint32_t max = tn_call_msize(call) - TN_DATA_HDR;
 	uint32_t count = m->count < max ? m->count : max;
 
 	if (!fid->is_open)
@@ -42,7 +42,7 @@ static enum tn_status read_ask(struct tn_call *call, struct tn_msg *m)
 		return tn_call_refuse(call, TN_EBADOFFSET);
 	if (count > TN_OFFSET_MAX - m->offset)
 		count = (uint32_t)(TN_OFFSET_MAX - m->offset);
-	if (!tn_call_room(call, TN_RREAD_HDR, count))
+	if (!tn_call_room(call, TN_DATA_HDR, count))
 		return tn_call_refuse(call, TN_ENOMEM);
 	if (tn_chan_is_dir(fid->chan))
 		return dir_ask(call, m, count);
@@ -68,7 +68,7 @@ static void read_answer(struct tn_call *call, struct tn_msg *m)
 	struct tn_fid *fid = tn_call_fid(call);
 
 	m->type = TN_RREAD;
-	m->data = call->room + TN_RREAD_HDR;
+	m->data = call->room + TN_DATA_HDR;
 	if (call->r.type == TN_READ) {
 		m->count = call->r.u.io.count < call->data_max ? call->r.u.io.count
 							       : call->data_max;
@@ -109,14 +109,14 @@ static void write_answer(struct tn_call *call, struct tn_msg *m)
 
 /* ---- stat(5) ---- */
 
-static enum tn_status stat_ask(struct tn_call *call, struct tn_msg *m)
+enum tn_status tn_spell_stat_ask(struct tn_call *call, struct tn_msg *m)
 {
 	(void)m;
 	tn_call_request(call, TN_STAT, tn_call_fid(call)->chan);
 	return tn_submit(&call->r);
 }
 
-static bool stat_then(struct tn_call *call, struct tn_msg *m)
+bool tn_spell_stat_then(struct tn_call *call, struct tn_msg *m)
 {
 	(void)m;
 	if (call->r.err == TN_OK && !call->is_answered)
@@ -148,7 +148,8 @@ static enum tn_err check_wstat(const struct tn_call *call, const struct tn_stat 
 	uint32_t known = tn_dialect_dm(tn_call_dialect(call));
 	bool is_dir = is.type & TN_QTDIR;
 
-	if (touches_identity(st, is))
+	/* .u: the target of a link, or who changed it last: what no change can say. */
+	if (touches_identity(st, is) || (st->valid & (TN_ST_EXTENSION | TN_ST_NMUID)))
 		return TN_EPERM;
 	if ((st->valid & TN_ST_MODE) && (changes_kind(st, is, known) || (st->mode & ~known)))
 		return TN_EPERM;
@@ -185,7 +186,7 @@ const struct tn_spelling
 		.answer = read_answer },
 	tn_spell_write = { .fid = TN_USE_SHARE, .keeps_frame = true, .ask = write_ask, .point = write_point,
 		.answer = write_answer },
-	tn_spell_stat = { .fid = TN_USE_SHARE, .ask = stat_ask, .then = stat_then, .answer = tn_spell_only },
+	tn_spell_stat = { .fid = TN_USE_SHARE, .ask = tn_spell_stat_ask, .then = tn_spell_stat_then, .answer = tn_spell_only },
 	tn_spell_wstat = { .fid = TN_USE_SHARE, .keeps_frame = true, .ask = wstat_ask, .point = wstat_point,
 		.answer = tn_spell_only };
 /* clang-format on */

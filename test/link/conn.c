@@ -10,7 +10,7 @@ static const struct {
 	const char *offered, *answered;
 } versions[] = {
 	{ "9P2000", "9P2000" },
-	{ "9P2000.u", "9P2000" },
+	{ "9P2000.u", "9P2000.u" },
 	{ "9P2000.L", "9P2000" },
 	{ "9P2000.", "9P2000" },
 	{ "9P2000.xyz.u", "9P2000" },
