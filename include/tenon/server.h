@@ -48,6 +48,7 @@ enum tn_err {
 	/* limits, each with its own words */
 	TN_ELIMIT_MOUNTS, TN_ELIMIT_UNION, TN_ELIMIT_PATH, TN_ELIMIT_OPEN, TN_ELIMIT_FIDS, TN_ELIMIT_REQS,
 	TN_ELIMIT_CONNS, TN_ELIMIT_MEMORY, TN_ELIMIT_DEPTH, TN_ELIMIT_FILES, TN_ELIMIT_LOCKS,
+	TN_ELIMIT_ATTRS,
 	TN_ERRS
 };
 
@@ -172,7 +173,7 @@ struct tn_req {
 			uint32_t gid; /* TN_NONUNAME: the directory's */
 			uint32_t iounit;
 			uint32_t rdev_major, rdev_minor; /* TN_MKNOD */
-			struct tn_str target;            /* TN_SYMLINK */
+			struct tn_str target;            /* TN_SYMLINK. TN_MKNOD of a device: begins with b or c */
 			struct tn_qid qid;               /* answer of TN_MKNOD, TN_SYMLINK */
 		} create;
 		/* read(5). The server fills data and sets count to what it gave or took. TN_READ of a directory: TN_EISDIR. */

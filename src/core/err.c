@@ -147,6 +147,7 @@ static const struct err_row rows[TN_ERRS] = {
 	ROW(TN_ELIMIT_CONNS, "limit reached: connections", L_EUSERS),
 	ROW(TN_ELIMIT_MEMORY, "limit reached: memory of this connection", L_ENOMEM),
 	ROW(TN_ELIMIT_DEPTH, "limit reached: depth of this tree", L_ELOOP),
+	ROW(TN_ELIMIT_ATTRS, "limit reached: attributes of this connection", L_ENOSPC),
 	ROW(TN_ELIMIT_FILES, "limit reached: files in this file system", L_ENOSPC),
 	ROW(TN_ELIMIT_LOCKS, "limit reached: locks of files", L_ENOLCK),
 };
