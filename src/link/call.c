@@ -128,6 +128,7 @@ void tn_conn_call_free(struct tn_call *call)
 	tn_free(call->large);
 	tn_budget_free(&conn->budget, call->text, TN_TARGET_MAX + 1);
 	call->text = NULL;
+	tn_call_attr_free(call);
 	tn_free(call->first_words);
 	call->state = TN_CALL_FREE;
 	if (conn->n_spare >= SPARE_CALLS) {
@@ -141,12 +142,17 @@ void tn_conn_call_free(struct tn_call *call)
 
 /* ---- what spellings use ---- */
 
-enum tn_status tn_call_refuse(struct tn_call *call, enum tn_err err)
+void tn_call_fail(struct tn_call *call, enum tn_err err)
 {
 	if (err == TN_ENOMEM && call->conn->budget.refused)
 		call->is_over = true;
 	call->conn->budget.refused = false;
-	call->r.err = (uint16_t)err;
+	tn_fail(&call->r, err);
+}
+
+enum tn_status tn_call_refuse(struct tn_call *call, enum tn_err err)
+{
+	tn_call_fail(call, err);
 	call->is_unasked = true;
 	return TN_DONE;
 }
@@ -183,6 +189,31 @@ bool tn_call_target(struct tn_call *call)
 {
 	call->text_len = call->r.err == TN_OK ? call->r.u.readlink.len : 0;
 	return call->text_len <= TN_TARGET_MAX;
+}
+
+bool tn_call_attr_new(struct tn_call *call, uint32_t size, struct tn_str name)
+{
+	enum tn_err err;
+
+	call->attr = tn_attr_new(call->conn, size, name, &err);
+	if (!call->attr)
+		tn_call_fail(call, err);
+	return call->attr != NULL;
+}
+
+void tn_call_attr_free(struct tn_call *call)
+{
+	tn_attr_free(call->conn, call->attr);
+	call->attr = NULL;
+}
+
+uint64_t tn_call_lock_key(struct tn_call *call)
+{
+	struct tn_conn *conn = call->conn;
+
+	if (conn->lock_key == 0)
+		tn_random(&conn->lock_key, sizeof(conn->lock_key));
+	return conn->lock_key;
 }
 
 struct tn_server *tn_call_server(const struct tn_call *call)

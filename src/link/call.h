@@ -76,6 +76,8 @@ struct tn_call {
 	/* how->then: the answer that it keeps while it asks once more */
 	char *first_words;
 	uint16_t first_err;
+	struct tn_attr *attr; /* that a fid gives or gets; owned */
+	struct tn_statfs statfs;
 };
 
 /* bytes of a header before the data of Rread and Rreaddir */
@@ -90,6 +92,9 @@ extern const struct tn_owner tn_conn_owner;
 
 /* Makes call->r a new request on c, with the flags of the dialect. What the last one has answered is gone. */
 void tn_call_request(struct tn_call *call, enum tn_req_type type, struct tn_chan *c);
+
+/* call->r fails for want of something of the conn. */
+void tn_call_fail(struct tn_call *call, enum tn_err err);
 
 /* Answers the call before there is a request: with an error, or, TN_OK, without asking anybody. */
 enum tn_status tn_call_refuse(struct tn_call *call, enum tn_err err);
@@ -106,6 +111,13 @@ bool tn_call_room(struct tn_call *call, uint32_t head, uint32_t max);
  */
 bool tn_call_readlink(struct tn_call *call, struct tn_chan *c);
 bool tn_call_target(struct tn_call *call);
+
+/* An attribute for the call. false: call->r has failed. */
+bool tn_call_attr_new(struct tn_call *call, uint32_t size, struct tn_str name);
+void tn_call_attr_free(struct tn_call *call);
+
+/* What owners of locks of this connection are made from. */
+uint64_t tn_call_lock_key(struct tn_call *call);
 
 /* The server that the conn serves, and what its peer agreed to. */
 struct tn_server *tn_call_server(const struct tn_call *call);

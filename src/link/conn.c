@@ -29,6 +29,7 @@ static const struct tn_conn_limits default_limits = {
 	.fids_max = 65536,
 	.reqs_max = 1024,
 	.out_max = 4u << 20,
+	.attrs_max = 4u << 20,
 	.memory_max = 64u << 20,
 };
 
@@ -550,6 +551,7 @@ static void set_limits(struct tn_conn *conn, const struct tn_conn_limits *limits
 	to->fids_max = limit(l->fids_max, default_limits.fids_max);
 	to->reqs_max = limit(l->reqs_max, default_limits.reqs_max);
 	to->out_max = limit(l->out_max, default_limits.out_max);
+	to->attrs_max = limit(l->attrs_max, default_limits.attrs_max);
 	to->memory_max = l->memory_max ? l->memory_max : default_limits.memory_max;
 	conn->budget.max = to->memory_max;
 }

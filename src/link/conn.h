@@ -14,6 +14,7 @@ struct tn_conn_limits {
 	uint32_t fids_max;    /* default 65536 */
 	uint32_t reqs_max;    /* outstanding requests; beyond it only Tflush is looked for. default 1024 */
 	uint32_t out_max;     /* bytes of answers not yet sent; beyond it input is not read. default 4 MiB */
+	uint32_t attrs_max;   /* bytes of extended attributes at fids (.L). default 4 MiB */
 	uint64_t memory_max;  /* bytes in all for kept requests and buffers. default 64 MiB */
 };
 

@@ -54,6 +54,8 @@ struct tn_conn {
 	uint32_t scanned; /* behind in_start: looked through for Tflush */
 	struct tn_budget budget;
 	struct tn_fids fids;
+	uint32_t attr_bytes; /* of attributes at fids and calls */
+	uint64_t lock_key;   /* 0: no lock was asked for yet */
 	struct tn_call *tags[TN_TAG_CHAINS];
 	struct tn_call *calls; /* all that outlive their frame */
 	struct tn_call *spare;

@@ -5,30 +5,52 @@
 #include "link/dialect.h"
 
 #include "core/mem.h"
+#include "link/linux.h"
 #include "link/spell.h"
 
 #define DM_2000 (TN_DMDIR | TN_DMAPPEND | TN_DMEXCL | TN_DMMOUNT | TN_DMAUTH | TN_DMTMP | 0777u)
 #define DM_U                                                                               \
 	(DM_2000 | TN_DMSYMLINK | TN_DMLINK | TN_DMDEVICE | TN_DMNAMEDPIPE | TN_DMSOCKET | \
 	    TN_DMSETUID | TN_DMSETGID | TN_DMSETVTX)
+enum { RGETATTR_SIZE = 160 };
+
 /* Servers take it there for "knows Unix's bits only". */
 #define NOFOLLOW_U (UINT32_MAX & ~(1u << TN_CREATE | 1u << TN_WSTAT))
 
 /* clang-format off */
 /* Tversion and Tflush are about the connection, not about files: conn.c. */
 static const struct tn_spelling *const spellings[TN_MSG_TYPES][TN_DIALECTS] = {
-	/*               9P2000             9P2000.u */
-	[TN_TAUTH]   = { &tn_spell_auth,    &tn_spell_auth },
-	[TN_TATTACH] = { &tn_spell_attach,  &tn_spell_attach },
-	[TN_TWALK]   = { &tn_spell_walk,    &tn_spell_walk },
-	[TN_TOPEN]   = { &tn_spell_open,    &tn_spell_open },
-	[TN_TCREATE] = { &tn_spell_create,  &tn_spellu_create },
-	[TN_TREAD]   = { &tn_spell_read,    &tn_spell_read },
-	[TN_TWRITE]  = { &tn_spell_write,   &tn_spell_write },
-	[TN_TCLUNK]  = { &tn_spell_clunk,   &tn_spell_clunk },
-	[TN_TREMOVE] = { &tn_spell_remove,  &tn_spell_remove },
-	[TN_TSTAT]   = { &tn_spell_stat,    &tn_spellu_stat },
-	[TN_TWSTAT]  = { &tn_spell_wstat,   &tn_spell_wstat },
+	/*                    9P2000               9P2000.u             9P2000.L */
+	[TN_TAUTH]        = { &tn_spell_auth,      &tn_spell_auth,      &tn_spell_auth },
+	[TN_TATTACH]      = { &tn_spell_attach,    &tn_spell_attach,    &tn_spell_attach },
+	[TN_TWALK]        = { &tn_spell_walk,      &tn_spell_walk,      &tn_spell_walk },
+	[TN_TOPEN]        = { &tn_spell_open,      &tn_spell_open,      NULL },
+	[TN_TCREATE]      = { &tn_spell_create,    &tn_spellu_create,   NULL },
+	[TN_TREAD]        = { &tn_spell_read,      &tn_spell_read,      &tn_spell_read },
+	[TN_TWRITE]       = { &tn_spell_write,     &tn_spell_write,     &tn_spell_write },
+	[TN_TCLUNK]       = { &tn_spell_clunk,     &tn_spell_clunk,     &tn_spelll_clunk },
+	[TN_TREMOVE]      = { &tn_spell_remove,    &tn_spell_remove,    &tn_spelll_remove },
+	[TN_TSTAT]        = { &tn_spell_stat,      &tn_spellu_stat,     NULL },
+	[TN_TWSTAT]       = { &tn_spell_wstat,     &tn_spell_wstat,     NULL },
+	[TN_TSTATFS]      = { NULL,                NULL,                &tn_spelll_statfs },
+	[TN_TLOPEN]       = { NULL,                NULL,                &tn_spelll_lopen },
+	[TN_TLCREATE]     = { NULL,                NULL,                &tn_spelll_lcreate },
+	[TN_TSYMLINK]     = { NULL,                NULL,                &tn_spelll_symlink },
+	[TN_TMKNOD]       = { NULL,                NULL,                &tn_spelll_mknod },
+	[TN_TRENAME]      = { NULL,                NULL,                &tn_spelll_rename },
+	[TN_TREADLINK]    = { NULL,                NULL,                &tn_spelll_readlink },
+	[TN_TGETATTR]     = { NULL,                NULL,                &tn_spell_stat },
+	[TN_TSETATTR]     = { NULL,                NULL,                &tn_spelll_setattr },
+	[TN_TXATTRWALK]   = { NULL,                NULL,                &tn_spelll_xattrwalk },
+	[TN_TXATTRCREATE] = { NULL,                NULL,                &tn_spelll_xattrcreate },
+	[TN_TREADDIR]     = { NULL,                NULL,                &tn_spelll_readdir },
+	[TN_TFSYNC]       = { NULL,                NULL,                &tn_spelll_fsync },
+	[TN_TLOCK]        = { NULL,                NULL,                &tn_spelll_lock },
+	[TN_TGETLOCK]     = { NULL,                NULL,                &tn_spelll_getlock },
+	[TN_TLINK]        = { NULL,                NULL,                &tn_spelll_link },
+	[TN_TMKDIR]       = { NULL,                NULL,                &tn_spelll_mkdir },
+	[TN_TRENAMEAT]    = { NULL,                NULL,                &tn_spelll_renameat },
+	[TN_TUNLINKAT]    = { NULL,                NULL,                &tn_spelll_unlinkat },
 };
 
 static const struct {
@@ -39,7 +61,7 @@ static const struct {
 } dialects[TN_DIALECTS] = {
 	[TN_9P2000]   = { DM_2000, 0, UINT16_MAX, true },
 	[TN_9P2000_U] = { DM_U, NOFOLLOW_U, UINT16_MAX, true },
-	[TN_9P2000_L] = { UINT32_MAX, 0, UINT16_MAX, false },
+	[TN_9P2000_L] = { DM_U, UINT32_MAX, 255, true },
 };
 /* clang-format on */
 
@@ -123,6 +145,10 @@ size_t tn_dialect_rstat(struct tn_msg *m, const struct tn_stat *st, struct tn_st
 {
 	size_t size;
 
+	if (dialect == TN_9P2000_L) {
+		tn_linux_getattr(m, st);
+		return RGETATTR_SIZE;
+	}
 	m->type = TN_RSTAT;
 	tell_stat(&m->stat, st, dialect);
 	if (target.len > 0) {
@@ -133,12 +159,24 @@ size_t tn_dialect_rstat(struct tn_msg *m, const struct tn_stat *st, struct tn_st
 	return size ? TN_HDR_SIZE + 2 + size : 0;
 }
 
+static size_t put_dirent(uint8_t *to, size_t size, const struct tn_stat *st, uint64_t next)
+{
+	struct tn_dirent d = { .qid = st->qid,
+		.offset = next,
+		.type = tn_linux_dtype(st),
+		.name = st->name };
+
+	return tn_dirent_encode(&d, to, size);
+}
+
 size_t tn_dialect_entry(uint8_t *to, size_t size, const struct tn_stat *st, uint64_t next,
     enum tn_dialect dialect)
 {
 	struct tn_stat said;
 
-	(void)next; /* the peer counts bytes */
+	if (dialect == TN_9P2000_L)
+		return put_dirent(to, size, st, next);
+	/* The peer counts bytes. */
 	tell_stat(&said, st, dialect);
 	return tn_stat_encode(&said, dialect, to, size);
 }

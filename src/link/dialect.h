@@ -33,7 +33,8 @@ enum tn_use {
  */
 struct tn_spelling {
 	uint8_t fid, newfid, afid; /* enum tn_use */
-	bool keeps_frame;          /* point needs the message */
+	bool keeps_frame;          /* point and then need the message */
+	bool takes_attr;           /* its fids may be attributes */
 	void (*lead)(struct tn_msg *m);
 	enum tn_status (*ask)(struct tn_call *call, struct tn_msg *m);
 	void (*point)(struct tn_call *call, struct tn_msg *m);

@@ -165,7 +165,8 @@ static void take_out(struct tn_fids *t, struct tn_fid *fid)
 
 void tn_fid_drop(struct tn_fids *t, struct tn_fid *fid)
 {
-	tn_assert(!fid->chan && !fid->holder && !fid->shared && !fid->first && !fid->is_stirred);
+	tn_assert(
+	    tn_fid_is_free(fid) && !fid->holder && !fid->shared && !fid->first && !fid->is_stirred);
 	take_out(t, fid);
 	t->n--;
 	if (t->n_spare >= TN_FIDS_SPARE) {

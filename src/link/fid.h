@@ -6,15 +6,16 @@
 #define TN_LINK_FID_H
 
 #include "core/chan.h"
+#include "link/attr.h"
 
 struct tn_call;   /* link/call.h */
 struct tn_ticket; /* the same */
 
 struct tn_fid {
 	uint32_t number;
-	uint32_t shared; /* kept requests beside which others may go on */
-	struct tn_chan
-	    *chan; /* counted. NULL: the number is not in use, but requests wait to make it */
+	uint32_t shared;         /* kept requests beside which others may go on */
+	struct tn_chan *chan;    /* counted */
+	struct tn_attr *attr;    /* it stands for an attribute of the file (link/attr.h) */
 	struct tn_call *holder;  /* the kept request that all others wait for */
 	struct tn_ticket *first; /* who waits, in order */
 	struct tn_ticket *last;
@@ -43,6 +44,12 @@ struct tn_fids {
 	struct tn_fid *first_dense[TN_FIDS_DENSE]; /* so that a small client costs nothing more */
 	struct tn_fid *first_hashed[TN_FIDS_HASHED];
 };
+
+/* Neither Chan nor attribute: requests wait to make it, or it is about to go. */
+static inline bool tn_fid_is_free(const struct tn_fid *fid)
+{
+	return !fid->chan && !fid->attr;
+}
 
 void tn_fids_init(struct tn_fids *t, uint32_t max);
 void tn_fids_fini(struct tn_fids *t); /* no fid is left */

@@ -60,7 +60,7 @@ void tn_line_settle(struct tn_conn *conn, struct tn_fid *fid)
 {
 	if (fid->first)
 		stir(conn, fid);
-	else if (!fid->chan && !fid->holder && !fid->shared && !fid->is_stirred)
+	else if (tn_fid_is_free(fid) && !fid->holder && !fid->shared && !fid->is_stirred)
 		tn_fid_drop(&conn->fids, fid);
 }
 
@@ -111,10 +111,12 @@ enum tn_err tn_line_check(const struct tn_call *call)
 	for (int i = 0; i < call->n_tickets; i++) {
 		const struct tn_ticket *t = &call->tickets[i];
 
-		if (!t->fid || (t->use != TN_USE_MAKE && !t->fid->chan))
+		if (!t->fid || (t->use != TN_USE_MAKE && tn_fid_is_free(t->fid)))
 			return TN_EBADFID;
-		if (t->use == TN_USE_MAKE && t->fid->chan)
+		if (t->use == TN_USE_MAKE && !tn_fid_is_free(t->fid))
 			return TN_EFIDINUSE;
+		if (t->fid->attr && !call->how->takes_attr)
+			return TN_EBADUSE;
 	}
 	return TN_OK;
 }

@@ -170,9 +170,13 @@ static void give_up_fid(struct tn_conn *conn, struct tn_fid *fid)
 	struct tn_call *call = tn_conn_call_new(conn, TN_TCLUNK, TN_NOTAG);
 	struct tn_chan *c = fid->chan;
 
+	tn_attr_free(conn, fid->attr); /* not set: nobody said that it was whole */
+	fid->attr = NULL;
 	fid->chan = NULL;
 	tn_line_settle(conn, fid);
-	if (!call) {
+	if (!c || !call) {
+		if (call)
+			tn_conn_call_free(call);
 		tn_chan_put(c);
 		return;
 	}

@@ -153,6 +153,52 @@ static void attach_answer(struct tn_call *call, struct tn_msg *m)
 	tn_spell_move(call, tn_call_fid(call));
 }
 
+/* ---- one name, for what has to walk before it acts ---- */
+
+enum tn_err tn_spell_old_name(const struct tn_call *call, struct tn_str name)
+{
+	enum tn_err err = tn_spell_new_name(call, name);
+
+	return err == TN_EEXIST ? TN_EINVAL : err;
+}
+
+void tn_spell_name_point(struct tn_call *call, struct tn_msg *m)
+{
+	call->r.u.walk.names = &m->name;
+	call->r.u.walk.qids = m->wqid;
+}
+
+bool tn_spell_walk_name(struct tn_call *call, struct tn_msg *m)
+{
+	struct tn_chan *dir = tn_call_fid(call)->chan;
+
+	call->newchan = tn_chan_clone(dir);
+	if (!call->newchan) {
+		tn_call_fail(call, TN_ENOMEM);
+		return false;
+	}
+	tn_call_request(call, TN_WALK, dir);
+	call->r.u.walk.n_names = 1;
+	call->r.u.walk.newchan = call->newchan;
+	tn_spell_name_point(call, m);
+	return true;
+}
+
+bool tn_spell_walked(struct tn_call *call)
+{
+	if (call->r.err == TN_OK && call->r.u.walk.n_walked == 0)
+		tn_fail(&call->r, TN_ENOENT);
+	return call->r.err == TN_OK;
+}
+
+bool tn_spell_is_over(struct tn_call *call)
+{
+	if (!call->is_flushed && !call->is_silent)
+		return false;
+	tn_fail(&call->r, TN_EINTR);
+	return true;
+}
+
 /* ---- walk(5) ---- */
 
 /* A walk may have come through one server before it waits for the next: the qids that are there go with it. */
@@ -288,14 +334,15 @@ void tn_spell_create_answer(struct tn_call *call, struct tn_msg *m)
 
 /* ---- clunk(5), remove(5) ---- */
 
-void tn_spell_keep(struct tn_call *call)
+/* Another request is asked: what came of the first is what the peer hears. */
+static void keep_answer(struct tn_call *call)
 {
 	call->first_err = call->r.err;
 	call->first_words = call->r.words;
 	call->r.words = NULL;
 }
 
-void tn_spell_tell(struct tn_call *call)
+static void tell_answer(struct tn_call *call)
 {
 	tn_fail(&call->r, (enum tn_err)call->first_err); /* which may be TN_OK */
 	call->r.words = call->first_words;
@@ -303,7 +350,7 @@ void tn_spell_tell(struct tn_call *call)
 }
 
 /* The fid is gone from here on; its Chan goes with the request. */
-void tn_spell_close(struct tn_call *call)
+static void close_chan(struct tn_call *call)
 {
 	struct tn_fid *fid = tn_call_fid(call);
 
@@ -311,33 +358,39 @@ void tn_spell_close(struct tn_call *call)
 	fid->chan = NULL;
 }
 
-static enum tn_status clunk_ask(struct tn_call *call, struct tn_msg *m)
+enum tn_status tn_spell_clunk_ask(struct tn_call *call, struct tn_msg *m)
 {
 	(void)m;
-	tn_spell_close(call);
+	close_chan(call);
 	return tn_chan_close(&call->r);
 }
 
-enum { REMOVING, CLUNKING };
+enum { FIRST, LAST };
 
-static enum tn_status remove_ask(struct tn_call *call, struct tn_msg *m)
+enum tn_status tn_spell_remove_ask(struct tn_call *call, struct tn_msg *m)
 {
 	(void)m;
 	tn_call_request(call, TN_REMOVE, tn_call_fid(call)->chan);
 	return tn_submit(&call->r);
 }
 
+void tn_spell_last(struct tn_call *call)
+{
+	call->stage = LAST;
+	keep_answer(call);
+	close_chan(call);
+}
+
 /* remove(5): the fid is clunked whether or not the remove succeeds; the peer hears of the remove. */
-static bool remove_then(struct tn_call *call, struct tn_msg *m)
+bool tn_spell_last_then(struct tn_call *call, struct tn_msg *m)
 {
 	(void)m;
-	if (call->stage == REMOVING) {
-		call->stage = CLUNKING;
-		tn_spell_keep(call);
-		tn_spell_close(call);
+	if (call->stage == FIRST && call->r.type != TN_CLUNK) {
+		tn_spell_last(call);
 		return true;
 	}
-	tn_spell_tell(call);
+	if (call->stage == LAST)
+		tell_answer(call);
 	return false;
 }
 
@@ -351,6 +404,6 @@ const struct tn_spelling
 	tn_spell_open = { .fid = TN_USE_ALONE, .ask = open_ask, .answer = open_answer },
 	tn_spell_create = { .fid = TN_USE_ALONE, .keeps_frame = true, .ask = tn_spell_create_ask,
 		.point = tn_spell_create_point, .answer = tn_spell_create_answer },
-	tn_spell_clunk = { .fid = TN_USE_LAST, .ask = clunk_ask, .answer = tn_spell_only },
-	tn_spell_remove = { .fid = TN_USE_LAST, .ask = remove_ask, .then = remove_then, .answer = tn_spell_only };
+	tn_spell_clunk = { .fid = TN_USE_LAST, .ask = tn_spell_clunk_ask, .answer = tn_spell_only },
+	tn_spell_remove = { .fid = TN_USE_LAST, .ask = tn_spell_remove_ask, .then = tn_spell_last_then, .answer = tn_spell_only };
 /* clang-format on */

@@ -28,12 +28,28 @@ static enum tn_status dir_ask(struct tn_call *call, const struct tn_msg *m, uint
 	return tn_submit(&call->r);
 }
 
+/* An attribute's value is here. */
+static enum tn_status attr_read(struct tn_call *call, const struct tn_msg *m, uint32_t count)
+{
+	const struct tn_attr *attr = tn_call_fid(call)->attr;
+
+	if (attr->is_set)
+		return tn_call_refuse(call, TN_EBADUSE);
+	if (!tn_call_room(call, TN_DATA_HDR, count))
+		return tn_call_refuse(call, TN_ENOMEM);
+	call->data_len = tn_attr_read(attr, m->offset, call->room + TN_DATA_HDR, count);
+	tn_call_request(call, TN_XATTRGET, NULL); /* what it is, for the answer; nobody is asked */
+	return tn_call_refuse(call, TN_OK);
+}
+
 static enum tn_status read_ask(struct tn_call *call, struct tn_msg *m)
 {
 	struct tn_fid *fid = tn_call_fid(call);
 	uint32_t max = tn_call_msize(call) - TN_DATA_HDR;
 	uint32_t count = m->count < max ? m->count : max;
 
+	if (fid->attr)
+		return attr_read(call, m, count);
 	if (!fid->is_open)
 		return tn_call_refuse(call, TN_ENOTOPEN);
 	if (fid->mode == TN_OWRITE)
@@ -42,6 +58,9 @@ static enum tn_status read_ask(struct tn_call *call, struct tn_msg *m)
 		return tn_call_refuse(call, TN_EBADOFFSET);
 	if (count > TN_OFFSET_MAX - m->offset)
 		count = (uint32_t)(TN_OFFSET_MAX - m->offset);
+	/* .L has Treaddir */
+	if (tn_chan_is_dir(fid->chan) && tn_call_dialect(call) == TN_9P2000_L)
+		return tn_call_refuse(call, TN_EISDIR);
 	if (!tn_call_room(call, TN_DATA_HDR, count))
 		return tn_call_refuse(call, TN_ENOMEM);
 	if (tn_chan_is_dir(fid->chan))
@@ -54,7 +73,7 @@ static enum tn_status read_ask(struct tn_call *call, struct tn_msg *m)
 }
 
 /* An entry that does not even fit alone: nothing would mean the end of the directory. */
-static bool read_then(struct tn_call *call, struct tn_msg *m)
+bool tn_spell_read_then(struct tn_call *call, struct tn_msg *m)
 {
 	(void)m;
 	if (call->r.err == TN_OK && call->r.type == TN_READDIR && call->is_full &&
@@ -75,6 +94,8 @@ static void read_answer(struct tn_call *call, struct tn_msg *m)
 		return;
 	}
 	m->count = call->data_len;
+	if (call->r.type != TN_READDIR)
+		return;
 	fid->dir_off += call->data_len;
 	fid->dir_next = call->dir_next;
 }
@@ -84,10 +105,24 @@ static void write_point(struct tn_call *call, struct tn_msg *m)
 	call->r.u.io.data = (uint8_t *)m->data;
 }
 
+static enum tn_status attr_write(struct tn_call *call, const struct tn_msg *m)
+{
+	struct tn_attr *attr = tn_call_fid(call)->attr;
+	enum tn_err err = TN_EBADUSE;
+
+	if (attr->is_set)
+		err = tn_attr_write(attr, m->offset, m->data, m->count);
+	tn_call_request(call, TN_XATTRSET, NULL); /* as for a read */
+	call->data_max = m->count;
+	return tn_call_refuse(call, err);
+}
+
 static enum tn_status write_ask(struct tn_call *call, struct tn_msg *m)
 {
 	struct tn_fid *fid = tn_call_fid(call);
 
+	if (fid->attr)
+		return attr_write(call, m);
 	if (!fid->is_open)
 		return tn_call_refuse(call, TN_ENOTOPEN);
 	if (fid->mode != TN_OWRITE && fid->mode != TN_ORDWR)
@@ -104,7 +139,9 @@ static enum tn_status write_ask(struct tn_call *call, struct tn_msg *m)
 static void write_answer(struct tn_call *call, struct tn_msg *m)
 {
 	m->type = TN_RWRITE;
-	m->count = call->r.u.io.count < call->data_max ? call->r.u.io.count : call->data_max;
+	m->count = call->data_max;
+	if (call->r.type == TN_WRITE && call->r.u.io.count < m->count)
+		m->count = call->r.u.io.count;
 }
 
 /* ---- stat(5) ---- */
@@ -182,9 +219,9 @@ static enum tn_status wstat_ask(struct tn_call *call, struct tn_msg *m)
 
 /* clang-format off */
 const struct tn_spelling
-	tn_spell_read = { .fid = TN_USE_READ, .ask = read_ask, .point = read_point, .then = read_then,
+	tn_spell_read = { .fid = TN_USE_READ, .takes_attr = true, .ask = read_ask, .point = read_point, .then = tn_spell_read_then,
 		.answer = read_answer },
-	tn_spell_write = { .fid = TN_USE_SHARE, .keeps_frame = true, .ask = write_ask, .point = write_point,
+	tn_spell_write = { .fid = TN_USE_SHARE, .takes_attr = true, .keeps_frame = true, .ask = write_ask, .point = write_point,
 		.answer = write_answer },
 	tn_spell_stat = { .fid = TN_USE_SHARE, .ask = tn_spell_stat_ask, .then = tn_spell_stat_then, .answer = tn_spell_only },
 	tn_spell_wstat = { .fid = TN_USE_SHARE, .keeps_frame = true, .ask = wstat_ask, .point = wstat_point,

@@ -88,8 +88,7 @@ static void create_point(struct tn_call *call, struct tn_msg *m)
 	struct tn_req *r = &call->r;
 
 	if (r->type == TN_WALK) {
-		r->u.walk.names = &m->name;
-		r->u.walk.qids = m->wqid;
+		tn_spell_name_point(call, m);
 	} else if (r->type == TN_LINK) {
 		r->u.rename.name = m->name;
 	} else {
@@ -128,26 +127,13 @@ static enum tn_status create_ask(struct tn_call *call, struct tn_msg *m)
 /* open(5): the fid stands for what was made. It is not open: there is nothing that this would mean. */
 static bool create_then(struct tn_call *call, struct tn_msg *m)
 {
-	struct tn_req *r = &call->r;
-	struct tn_chan *dir = tn_call_fid(call)->chan;
-
-	if (r->err || r->type == TN_CREATE)
+	if (call->r.err || call->r.type == TN_CREATE)
 		return false;
-	if (r->type == TN_WALK) {
-		if (r->u.walk.n_walked == 0)
-			tn_fail(r, TN_ENOENT);
+	if (call->r.type == TN_WALK) {
+		tn_spell_walked(call);
 		return false;
 	}
-	call->newchan = tn_chan_clone(dir);
-	if (!call->newchan) {
-		tn_fail(r, TN_ENOMEM);
-		return false;
-	}
-	tn_call_request(call, TN_WALK, dir);
-	r->u.walk.n_names = 1;
-	r->u.walk.newchan = call->newchan;
-	create_point(call, m);
-	return true;
+	return tn_spell_walk_name(call, m);
 }
 
 static void create_answer(struct tn_call *call, struct tn_msg *m)
