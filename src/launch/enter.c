@@ -158,6 +158,17 @@ struct new_root {
 	bool is_path; /* the bare directory, to be bound */
 };
 
+/*
+ * Without open_tree. The directory is bound upon itself, which tells whether it may be bound: in a user name space not
+ * where another file system is mounted below it, for it would be uncovered.
+ */
+static int open_bare(const char *dir)
+{
+	if (mount(dir, dir, NULL, MS_BIND, NULL) < 0)
+		return -1;
+	return open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 static bool choose_new_root(struct new_root *r)
 {
 	static const char *const dirs[] = { "/tmp", "/mnt", "/usr", "/etc" };
@@ -173,8 +184,9 @@ static bool choose_new_root(struct new_root *r)
 		r->tree = (int)syscall(SYS_open_tree, AT_FDCWD, r->dir, flags);
 		r->is_path = r->tree < 0;
 		if (r->is_path)
-			r->tree = open(r->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		return r->tree >= 0;
+			r->tree = open_bare(r->dir);
+		if (r->tree >= 0)
+			return true;
 	}
 	return false;
 }
