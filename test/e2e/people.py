@@ -249,8 +249,9 @@ class Trace:
         for pid in processes:
             self.devices |= {device for device, place in mounts_of(pid) if place == '/'}
             self.sockets |= sockets_of(pid)
-        if not self.devices or not self.sockets:
-            raise Failed('%r hold the file systems %r and the sockets %r' % (processes, self.devices, self.sockets))
+        found = self.left()
+        if not {'processes', 'mounts', 'sockets'} <= set(found):
+            raise Failed('of what runs only this is seen: %r' % found)
 
     def left(self):
         all_of = {'processes': servers_of(self.b), 'mounts': holders(self.devices), 'sockets': left_of(self.sockets),
