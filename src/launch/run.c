@@ -11,6 +11,7 @@
 #include "launch/sweep.h"
 #include "lib/call.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,10 +20,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SWEEP_S = 5 };
+enum { SWEEP_S = 5, YIELD_MS = 200 /* for each try, while nobody else waits for S */ };
 
 /* What the front and CMD have said, to be acted on by the outermost loop. */
-enum note { NOTE_MOUNTED = 1, NOTE_SHARED = 2 };
+enum note { NOTE_MOUNTED = 1, NOTE_SHARED = 2, NOTE_YIELD = 4 };
 
 struct server {
 	const struct tn_run *run;
@@ -240,17 +241,61 @@ static bool tell_root(void *arg, const char *name)
 	return tell_command(arg, &m);
 }
 
+/* Whether M1 is dead, and its number free or another name space's: nobody has both it and our file system. */
+static bool has_lost_number(const struct server *s)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+	bool found = !proc;
+
+	while (!found && (e = readdir(proc))) {
+		pid_t pid = (pid_t)atoi(e->d_name);
+
+		found = pid > 0 && tn_mntns_of(pid) == s->mounted.number &&
+			tn_sees(pid, (dev_t)s->mounted.device);
+	}
+	if (proc)
+		closedir(proc);
+	return !found;
+}
+
+/* A line of the control socket: `yield` from another S, all else from commands. */
+static void hear_line(void *arg, struct tn_control_ask *ask, const char *line, pid_t pid)
+{
+	struct server *s = arg;
+
+	if (strcmp(line, "yield") != 0) {
+		tn_changes_line(s->changes, ask, line, pid);
+	} else if (has_lost_number(s)) {
+		s->notes |= NOTE_YIELD;
+		tn_control_answer(ask, NULL, NULL);
+	} else {
+		tn_control_answer(ask, "the number is this name space's", NULL);
+	}
+}
+
+/* The server of a dead name space is asked to listen no more. */
+static void ask_to_yield(const struct server *s)
+{
+	char *answer = NULL;
+
+	tn_control_call(s->inside, "yield", YIELD_MS, &answer);
+	free(answer);
+}
+
 /*
- * The number of a name space that has just died may be this one's, and its server still listens: it ends in a moment.
+ * The number of a name space that has died may be this one's, and its server still listens: it ends in a moment, or goes
+ * on for those who have left it for a mount name space of their own. Then it gives the number up.
  */
 static int listen_for(struct server *s, uint64_t mntns)
 {
 	uint64_t end = tn_now_ns() + SWEEP_S * UINT64_C(1000000000);
 	const struct timespec moment = { .tv_nsec = 2000000 };
 
-	while (!(s->control = tn_control_listen(s->hl, mntns, tn_changes_line, s->changes))) {
+	while (!(s->control = tn_control_listen(s->hl, mntns, hear_line, s))) {
 		if (errno != EADDRINUSE || tn_now_ns() > end)
 			return errno;
+		ask_to_yield(s);
 		nanosleep(&moment, NULL);
 		tn_host_loop_poll(tn_host_loop_core(s->hl));
 	}
@@ -324,7 +369,7 @@ static void serve_on(struct server *s)
 		if (notes & NOTE_SHARED)
 			on_shared(s);
 		tn_changes_run(s->changes);
-		if (s->fuse_ended && s->control) {
+		if ((s->fuse_ended || (notes & NOTE_YIELD)) && s->control) {
 			tn_control_end(s->control); /* its number may be another's by now */
 			s->control = NULL;
 		}

@@ -64,6 +64,14 @@ static dev_t find_mount(const char *file, const char *dir, dev_t device)
 	return found;
 }
 
+bool tn_sees(pid_t pid, dev_t device)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/mountinfo", (int)pid);
+	return find_mount(name, NULL, device) == device;
+}
+
 dev_t tn_fuse_device(const char *dir)
 {
 	return find_mount("/proc/self/mountinfo", dir, 0);

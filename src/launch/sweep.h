@@ -5,6 +5,7 @@
 #ifndef TN_LAUNCH_SWEEP_H
 #define TN_LAUNCH_SWEEP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -13,6 +14,9 @@ uint64_t tn_mntns_of(pid_t pid);
 
 /* The device number of our FUSE file system that is mounted last at `dir` in the caller's name space; 0: none. */
 dev_t tn_fuse_device(const char *dir);
+
+/* Whether a process has our FUSE file system with this number among its mounts. */
+bool tn_sees(pid_t pid, dev_t device);
 
 /*
  * Kills all processes that have the file system `device` mounted, until none is left or timeout_ms have passed. Never the

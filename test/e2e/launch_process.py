@@ -10,7 +10,7 @@ import time
 
 from bench import PATIENCE, Failed, case
 from people import (AS_USER, Trace, go_on, has_pending, is_in, marked, open_fuse, people, runs, servers_of, state_of,
-                    stop, switches_of, wait_for, who_is_who, words_of)
+                    stop, switches_of, tell, wait_for, who_is_who, words_of)
 
 
 @case('the exit status is the program\'s own')
@@ -183,7 +183,7 @@ echo up; wait; sh -c : MARK
 
 
 def has_family(mark):
-    roles = {words[-2].decode() for words in map(words_of, marked(mark)) if words[0] == b'sh'}
+    roles = {words[-2].decode() for words in map(words_of, marked(mark)) if words[:1] == [b'sh'] and len(words) > 2}
     return roles.issuperset(FAMILY)
 
 
@@ -246,6 +246,33 @@ def _(b):
         p.stdin.close()
         assert p.wait(PATIENCE) == 3
         wait_for(lambda: '%s: left %r' % (run, trace.left()), lambda: not trace.left(), 2)
+
+
+# The kernel gives the number of a name space that has died to the next one: here to those of the later runs.
+@case('who goes on in a mount name space of his own is in no later name space\'s way')
+def _(b):
+    os.chmod(b.dir, 0o777)
+    for who in people():
+        mark = '300.%d' % os.getpid()
+        script = b.write('leave.sh', 'unshare -Urm sleep %s >/dev/null 2>&1 &\n'
+                         'until test "$(readlink /proc/$!/ns/mnt)" != "$(readlink /proc/self/ns/mnt)"; do :; done\n'
+                         'echo up; read line' % mark)
+        try:
+            left = [b.start('exec %stenon run sh %s' % (who, script), stdin=subprocess.PIPE) for _ in range(6)]
+            for p in left:
+                b.read_until(p, 'up')
+            for p in left:
+                p.stdin.close()
+                p.wait(PATIENCE)
+            for _ in range(6):
+                start = time.monotonic()
+                b.shows(who + "tenon run sh -c 'tenon ns | head -n 1'", 'bind / /\n')
+                assert time.monotonic() - start < 4, time.monotonic() - start
+            assert len(marked(mark)) >= 6
+        finally:
+            for pid in marked(mark):
+                tell(pid, signal.SIGKILL)
+        wait_for('all gone', lambda: not marked(mark) and not servers_of(b))
 
 
 @case('with --pids nothing outlives the program, not even in a mount name space of its own')
