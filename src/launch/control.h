@@ -6,6 +6,7 @@
  * The socket is @tenon/UID/MNTNS: the user and the inode of the mount name space that the program has (M1), so whoever
  * stands in one, or can read /proc/PID/ns/mnt of one who does, finds it. Only the same user is answered (SO_PEERCRED).
  * One line each way: the request, a newline; the answer "ok" or "error", a newline, and text up to the end of file.
+ * The kernel gives M1's number to others when M1 has died: S whose new number is still listened for asks `yield`.
  */
 #ifndef TN_LAUNCH_CONTROL_H
 #define TN_LAUNCH_CONTROL_H

@@ -185,9 +185,15 @@ def mounts_of(pid):
     return {(words[2], words[4]) for words in lines}
 
 
-def holders(devices):
-    """Processes that have one of the devices mounted."""
-    return [pid for pid in pids() if any(device in devices for device, _ in mounts_of(pid))]
+def now_ticks():
+    """The time as stat_of has the starts of processes."""
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf('SC_CLK_TCK'))
+
+
+def holders(devices, until=None):
+    """Processes that have one of the devices mounted. until: those alone that had begun by then, for numbers are reused."""
+    found = [pid for pid in pids() if any(device in devices for device, _ in mounts_of(pid))]
+    return [pid for pid in found if until is None or int((stat_of(pid) or [until + 1] * 20)[19]) <= until]
 
 
 def sockets_of(pid):
@@ -243,17 +249,20 @@ class Trace:
         self.b = b
         self.before = temporary_files(b)
         self.devices, self.sockets = set(), set()
+        self.time = 0
 
     def of(self, processes):
         """It runs: these are all of its processes."""
         for pid in processes:
             self.devices |= {device for device, place in mounts_of(pid) if place == '/'}
             self.sockets |= sockets_of(pid)
+        self.time = now_ticks()
         found = self.left()
         if not {'processes', 'mounts', 'sockets'} <= set(found):
             raise Failed('of what runs only this is seen: %r' % found)
 
     def left(self):
-        all_of = {'processes': servers_of(self.b), 'mounts': holders(self.devices), 'sockets': left_of(self.sockets),
+        all_of = {'processes': servers_of(self.b), 'mounts': holders(self.devices, self.time),
+                  'sockets': left_of(self.sockets),
                   'files': [x for x in temporary_files(self.b) if x not in self.before]}
         return {what: found for what, found in all_of.items() if found}
