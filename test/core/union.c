@@ -188,6 +188,27 @@ static void an_offset_that_was_never_given_is_refused(void **state)
 	tn_chan_put(dir);
 }
 
+/*
+ * Places that are too far for an offset have numbers; the 4096 that were given last are known. Here each reading gives
+ * two: an entry for which there was no room has had one too.
+ */
+static void an_offset_that_was_forgotten_is_not_taken_for_another(void **state)
+{
+	struct tn_chan *dir = open_dir("/d");
+	struct reading d;
+	uint64_t first;
+
+	(void)state;
+	a->stride = UINT64_C(1) << 57;
+	assert_int_equal(read_once(&d, dir, 0, 1), TN_OK);
+	first = d.next[0];
+	for (int i = 1; i < 2048; i++)
+		assert_int_equal(read_once(&d, dir, 0, 1), TN_OK);
+	assert_int_equal(read_once(&d, dir, first, 1), TN_OK);
+	assert_int_equal(read_once(&d, dir, first, 1), TN_EBADOFFSET);
+	tn_chan_put(dir);
+}
+
 /* namespace-semantics.md 6: it follows its own mount point, not another that comes to the same place. */
 static void a_mount_point_made_anew_is_another(void **state)
 {
@@ -397,6 +418,7 @@ int main(void)
 		TEST(with_any_room_and_late_servers_it_is_the_same),
 		TEST(every_offset_that_was_given_is_good),
 		TEST(an_offset_that_was_never_given_is_refused),
+		TEST(an_offset_that_was_forgotten_is_not_taken_for_another),
 		TEST(a_mount_point_made_anew_is_another),
 		TEST(listings_of_one_directory_wait_for_one_another),
 		TEST(one_that_waits_can_be_flushed),
