@@ -171,6 +171,15 @@ def _(b):
                'a/x:\nnew\n\nb/x:\nnew\na/x:\nf\n\nb/x:\nf\n')
 
 
+@case('a name that was a mount point is looked at anew when nothing is mounted there any more')
+def _(b):
+    tree(b, a__k__f='A', b__h='B', c__g='C')
+    for who in people():
+        # a/k is the host's own: what is done there is done behind the union's back.
+        inside(b, who, '-B $PWD/b=$PWD/a', 'tenon bind $PWD/c $PWD/b/k; ls b/k; tenon unmount $PWD/b/k; ls b/k; '
+               'mv a/k a/l; test -e b/k || echo gone; mv a/l a/k', 'g\nf\ngone\n')
+
+
 @case('a change that cannot be made changes nothing')
 def _(b):
     tree(b, a__f='A', file='text')
