@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { TREES_MAX = 32 };
+
 uint64_t tn_mntns_of(pid_t pid)
 {
 	char name[64];
@@ -77,12 +79,84 @@ dev_t tn_fuse_device(const char *dir)
 	return find_mount("/proc/self/mountinfo", dir, 0);
 }
 
-static bool is_inside(pid_t pid, dev_t device)
+/*
+ * What is swept: the tree that was asked for, and the trees that were begun inside of it. Those who are in one of these
+ * may see nothing of the first, and who would sweep them, its front and its server, are victims too. Kept from one call to
+ * the next: S sweeps round by round.
+ */
+static struct {
+	dev_t device[TREES_MAX];
+	size_t n;
+} trees;
+
+static bool is_swept(dev_t device)
+{
+	for (size_t i = 0; i < trees.n; i++) {
+		if (trees.device[i] == device)
+			return true;
+	}
+	return false;
+}
+
+static bool is_inside(pid_t pid)
 {
 	char name[64];
 
 	snprintf(name, sizeof(name), "/proc/%d/mountinfo", (int)pid);
-	return find_mount(name, NULL, device) == device;
+	for (size_t i = 0; i < trees.n; i++) {
+		if (find_mount(name, NULL, trees.device[i]) == trees.device[i])
+			return true;
+	}
+	return false;
+}
+
+static bool is_tenon(pid_t pid)
+{
+	char name[64], comm[32] = "";
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/comm", (int)pid);
+	f = fopen(name, "re");
+	if (f && !fgets(comm, sizeof(comm), f))
+		comm[0] = '\0';
+	if (f)
+		fclose(f);
+	return strncmp(comm, "tenon", 5) == 0;
+}
+
+/*
+ * The victim may be the front of a tree of its own: then its child has that as its root. What we are in ourselves stays.
+ * The name space stays open until we end, which is soon, and with it the device keeps its number.
+ */
+static void adopt_tree(pid_t child)
+{
+	char name[64];
+	dev_t device;
+
+	snprintf(name, sizeof(name), "/proc/%d/mountinfo", (int)child);
+	device = find_mount(name, "/", 0);
+	if (!device || is_swept(device) || trees.n == TREES_MAX ||
+	    find_mount("/proc/self/mountinfo", NULL, device) == device)
+		return;
+	snprintf(name, sizeof(name), "/proc/%d/ns/mnt", (int)child);
+	if (open(name, O_RDONLY | O_CLOEXEC) >= 0)
+		trees.device[trees.n++] = device;
+}
+
+static void adopt_trees(pid_t victim)
+{
+	char name[64];
+	int child;
+	FILE *f;
+
+	if (!is_tenon(victim))
+		return;
+	snprintf(name, sizeof(name), "/proc/%d/task/%d/children", (int)victim, (int)victim);
+	f = fopen(name, "re");
+	while (f && fscanf(f, "%d", &child) == 1)
+		adopt_tree((pid_t)child);
+	if (f)
+		fclose(f);
 }
 
 static int64_t now_ms(void)
@@ -94,32 +168,32 @@ static int64_t now_ms(void)
 }
 
 /* Kills pid if it is inside. Returns a pidfd of a victim, or -1. */
-static int kill_if_inside(pid_t pid, dev_t device)
+static int kill_if_inside(pid_t pid)
 {
 	int fd;
 
-	if (!is_inside(pid, device))
+	if (!is_inside(pid))
 		return -1;
+	adopt_trees(pid);
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0)
 		return -1;
-	if (is_inside(pid, device) && syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0)
+	if (is_inside(pid) && syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0)
 		return fd;
 	close(fd);
 	return -1;
 }
 
-/* One round over /proc. Returns the victims; a pidfd of one of them in *one. */
-static int round_of(dev_t device, int *one)
+/* Once over /proc. Returns the victims; a pidfd of one of them in *one. */
+static int scan(int *one)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *e;
 	int n = 0;
 
-	*one = -1;
 	while (proc && (e = readdir(proc))) {
 		pid_t pid = (pid_t)atoi(e->d_name);
-		int fd = pid > 0 && pid != getpid() ? kill_if_inside(pid, device) : -1;
+		int fd = pid > 0 && pid != getpid() ? kill_if_inside(pid) : -1;
 
 		if (fd < 0)
 			continue;
@@ -130,6 +204,20 @@ static int round_of(dev_t device, int *one)
 	}
 	if (proc)
 		closedir(proc);
+	return n;
+}
+
+/* One round: again while that has found more trees. */
+static int round_of(int *one)
+{
+	size_t n_trees;
+	int n = 0;
+
+	*one = -1;
+	do {
+		n_trees = trees.n;
+		n += scan(one);
+	} while (trees.n > n_trees);
 	return n;
 }
 
@@ -151,10 +239,12 @@ int tn_sweep(dev_t device, pid_t inside, int fuse, int timeout_ms)
 		snprintf(name, sizeof(name), "/proc/%d/ns/mnt", (int)inside);
 		pin = open(name, O_RDONLY | O_CLOEXEC);
 	}
+	if (device && !is_swept(device))
+		trees.device[trees.n++] = device;
 	while (device && !has_gone(fuse)) {
 		struct pollfd p = { .events = POLLIN };
 
-		left = round_of(device, &p.fd);
+		left = round_of(&p.fd);
 		if (!left || now_ms() >= end)
 			break;
 		poll(&p, 1, 100);

@@ -19,8 +19,8 @@ dev_t tn_fuse_device(const char *dir);
 bool tn_sees(pid_t pid, dev_t device);
 
 /*
- * Kills all processes that have the file system `device` mounted, until none is left or timeout_ms have passed. Never the
- * caller. Numbers of devices are used anew when a file system has gone, so something must hold it meanwhile: `inside`, a
+ * Kills all processes that have the file system `device` mounted, and those of every tenon run that was begun inside of
+ * it, until none is left or timeout_ms have passed. Never the caller. Numbers of devices are used anew when a file system has gone, so something must hold it meanwhile: `inside`, a
  * process in it (0: none is known), or its server's descriptor `fuse`, which says when it has gone (-1: the server is
  * dead). Returns how many were left.
  */

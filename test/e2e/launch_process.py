@@ -275,6 +275,20 @@ def _(b):
         wait_for('all gone', lambda: not marked(mark) and not servers_of(b))
 
 
+@case('nothing is left of what runs in a tenon run inside another when the outer server or front is killed')
+def _(b):
+    os.chmod(b.dir, 0o777)
+    for who in people():
+        for which, want in ('S', 125), ('front', -signal.SIGKILL):
+            p, mark = start_family(b, who + 'tenon run tenon run tenon run')
+            os.kill(who_is_who(p.pid, False)[which], signal.SIGKILL)
+            wait_for('%s: nothing left when %s is killed' % (who, which),
+                     lambda: not marked(mark) and not servers_of(b), 2)
+            status = p.wait(PATIENCE)
+            if status != want:
+                raise Failed('%s: %s killed: status %r, want %r' % (who, which, status, want))
+
+
 @case('with --pids nothing outlives the program, not even in a mount name space of its own')
 def _(b):
     for who in people():
