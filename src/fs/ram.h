@@ -1,6 +1,6 @@
 /*
  * #ram: files in memory, with a limit. The whole of 9P2000 (intro(5)) and of what POSIX peers ask beside it, but for
- * extended attributes and device nodes. ramtree.h holds the names, ramdata.h the contents.
+ * device nodes and attributes other than user.*. ramtree.h holds the names, ramdata.h the contents.
  */
 #ifndef TN_FS_RAM_H
 #define TN_FS_RAM_H

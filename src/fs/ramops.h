@@ -71,6 +71,10 @@ enum tn_status ram_wstat(struct tn_req *r);
 enum tn_status ram_readdir(struct tn_req *r);
 enum tn_status ram_statfs(struct tn_req *r);
 
+/* ramxattr.c */
+enum tn_status ram_xattrget(struct tn_req *r);
+enum tn_status ram_xattrset(struct tn_req *r);
+
 /* ramlink.c: names that come, go and move. */
 
 /* Checks for a new name in the directory of Chan c: a directory, that is still there, may be written, legal, free. */

@@ -172,6 +172,7 @@ static void node_put(struct ram_tree *t, struct ram_node *n)
 		tn_free(n->u.dir.lines);
 	else
 		ram_data_resize(&n->u.data, &t->budget, 0);
+	ram_xattrs_free(n, &t->budget);
 	tn_user_put(n->owner);
 	tn_user_put(n->group);
 	tn_user_put(n->muid);

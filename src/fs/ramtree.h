@@ -35,6 +35,7 @@ struct ram_node {
 	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns;
 	struct tn_user *owner, *group, *muid; /* counted */
 	struct tn_chan *holder;               /* who has the TN_DMEXCL file open, or NULL */
+	struct ram_xattr *xattrs;             /* ramxattr.c */
 	union {
 		struct ram_data data; /* files; the target of a symbolic link */
 		struct ram_dir dir;
@@ -109,6 +110,9 @@ enum tn_err ram_move(struct ram_tree *t, uint32_t id, uint32_t up, struct tn_str
 
 /* Swaps the places of two linked entries. */
 enum tn_err ram_exchange(struct ram_tree *t, uint32_t a, uint32_t b);
+
+/* ramxattr.c: the attributes of a node that goes. */
+void ram_xattrs_free(struct ram_node *n, struct ram_budget *budget);
 
 /* One more, one less that needs the entry. */
 void ram_hold(struct ram_tree *t, uint32_t id);

@@ -15,14 +15,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define FD_PATH_SIZE   40
 #define COPY_MAX       (UINT64_C(64) << 20) /* bytes in one copy: others may want the worker */
 #define CANCEL_LOOK_MS 500
 
-/* The file behind a descriptor, O_PATH or not, as a name: opens, links and attributes go by it without a race. */
-static const char *fd_path(int fd, char path[FD_PATH_SIZE])
+const char *hf_fd_path(int fd, char path[HF_FD_PATH_SIZE])
 {
-	snprintf(path, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+	snprintf(path, HF_FD_PATH_SIZE, "/proc/self/fd/%d", fd);
 	return path;
 }
 
@@ -163,7 +161,7 @@ static void open_dir(struct hf_act *a)
 
 void hf_act_open(struct hf_act *a)
 {
-	char path[FD_PATH_SIZE];
+	char path[HF_FD_PATH_SIZE];
 
 	if ((a->flags & TN_OF_ACCESS) == TN_OEXEC && a->kind != S_IFDIR &&
 	    !set_errno(a, faccessat(a->fd, "", X_OK, AT_EMPTY_PATH | AT_EACCESS) == 0))
@@ -173,7 +171,7 @@ void hf_act_open(struct hf_act *a)
 	if (a->kind == S_IFDIR) {
 		open_dir(a);
 	} else {
-		a->new_fd = open(fd_path(a->fd, path), open_flags(a));
+		a->new_fd = open(hf_fd_path(a->fd, path), open_flags(a));
 		set_errno(a, a->new_fd >= 0);
 	}
 	if (a->err)
@@ -213,10 +211,10 @@ static void give_group(int fd, const struct hf_act *a, const struct stat *dir,
 /* The bits of HF_EXTRA as an attribute, and the mode that says that there is one. */
 static bool write_extra(struct hf_act *a, int fd, mode_t mode)
 {
-	char path[FD_PATH_SIZE], text[16];
+	char path[HF_FD_PATH_SIZE], text[16];
 	int n = snprintf(text, sizeof(text), "%x", a->extra);
 
-	fd_path(fd, path);
+	hf_fd_path(fd, path);
 	if (!a->extra) {
 		removexattr(path, HF_XATTR);
 		return chmod(path, mode) == 0;
@@ -230,7 +228,7 @@ static bool finish_new(struct hf_act *a, const struct stat *dir)
 	mode_t mode = new_mode(a, dir->st_mode, a->perm & TN_DMDIR ? 0777 : 0666);
 	struct hf_found *found = &a->walk.found[0];
 	struct hf_meta near = near_of(a);
-	char path[FD_PATH_SIZE];
+	char path[HF_FD_PATH_SIZE];
 	struct stat st;
 
 	if (fstat(a->new_fd, &st))
@@ -243,7 +241,7 @@ static bool finish_new(struct hf_act *a, const struct stat *dir)
 	if (!a->extra && (st.st_mode & 07777) != mode && fchmod(a->new_fd, mode))
 		return false;
 	/* Not by its name, which may be another's by now. */
-	found->fd = open(fd_path(a->new_fd, path), O_PATH | O_CLOEXEC);
+	found->fd = open(hf_fd_path(a->new_fd, path), O_PATH | O_CLOEXEC);
 	found->followed = false;
 	if (found->fd < 0 || !hf_look(a->new_fd, &near, &a->meta))
 		return false;
@@ -269,11 +267,11 @@ static void unmake(struct hf_act *a)
 static int open_new_dir(const struct hf_act *a)
 {
 	int held = openat(a->fd, a->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), fd;
-	char path[FD_PATH_SIZE];
+	char path[HF_FD_PATH_SIZE];
 
 	if (held < 0)
 		return -1;
-	chmod(fd_path(held, path), 0700);
+	chmod(hf_fd_path(held, path), 0700);
 	fd = openat(held, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	close(held);
 	return fd;
@@ -319,10 +317,10 @@ void hf_act_make(struct hf_act *a)
 	if (!set_errno(a, made == 0) || !set_errno(a, hf_find(a->fd, a->name, &near, true, found)))
 		return;
 	if (a->kind != S_IFLNK) {
-		char path[FD_PATH_SIZE];
+		char path[HF_FD_PATH_SIZE];
 
 		/* By way of /proc: the name may be another's by now, the descriptor is what was made. */
-		if (chmod(fd_path(found->fd, path), new_mode(a, dir.st_mode, 0666)))
+		if (chmod(hf_fd_path(found->fd, path), new_mode(a, dir.st_mode, 0666)))
 			a->err = errno;
 	}
 	fchownat(found->fd, "", (uid_t)-1, a->gid == TN_NONUNAME ? dir.st_gid : a->gid,
@@ -417,11 +415,11 @@ void hf_act_readdir(struct hf_act *a)
 
 void hf_act_sync(struct hf_act *a)
 {
-	char path[FD_PATH_SIZE];
+	char path[HF_FD_PATH_SIZE];
 	int fd = a->fd;
 
 	if (a->how) /* O_PATH: nothing was written through it, but stat(5) asks for the file's contents to be safe */
-		fd = open(fd_path(a->fd, path), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		fd = open(hf_fd_path(a->fd, path), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0) {
 		a->err = errno == EACCES ? 0 : errno;
 		return;
@@ -525,10 +523,10 @@ void hf_act_rename(struct hf_act *a)
 
 void hf_act_link(struct hf_act *a)
 {
-	char path[FD_PATH_SIZE];
+	char path[HF_FD_PATH_SIZE];
 
 	set_errno(a,
-	    linkat(AT_FDCWD, fd_path(a->fd2, path), a->fd, a->name, AT_SYMLINK_FOLLOW) == 0);
+	    linkat(AT_FDCWD, hf_fd_path(a->fd2, path), a->fd, a->name, AT_SYMLINK_FOLLOW) == 0);
 }
 
 /* ---- wstat: all of it or nothing, stat(5) ---- */
@@ -551,7 +549,7 @@ static bool may_change(struct hf_act *a, struct undo *u)
 	bool owners = st->valid & (TN_ST_MODE | TN_ST_NUID | TN_ST_NGID) ||
 		      (st->valid & (TN_ST_MTIME | TN_ST_ATIME) &&
 			  !(st->valid & (TN_ST_MTIME_NOW | TN_ST_ATIME_NOW)));
-	char path[FD_PATH_SIZE];
+	char path[HF_FD_PATH_SIZE];
 
 	if (!set_errno(a, fstat(a->fd, &u->was) == 0))
 		return false;
@@ -563,15 +561,15 @@ static bool may_change(struct hf_act *a, struct undo *u)
 		return false;
 	if (!(st->valid & TN_ST_LENGTH))
 		return true;
-	u->write_fd = open(fd_path(a->fd, path), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	u->write_fd = open(hf_fd_path(a->fd, path), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	return set_errno(a, u->write_fd >= 0);
 }
 
 static bool set_mode(int fd, mode_t mode)
 {
-	char path[FD_PATH_SIZE];
+	char path[HF_FD_PATH_SIZE];
 
-	return chmod(fd_path(fd, path), mode) == 0;
+	return chmod(hf_fd_path(fd, path), mode) == 0;
 }
 
 static bool change_mode(struct hf_act *a, mode_t mode)
@@ -595,7 +593,7 @@ static bool change_times(struct hf_act *a)
 		int64_t ns;
 	} rows[2] = { { TN_ST_ATIME, TN_ST_ATIME_NOW, st->atime_ns },
 		{ TN_ST_MTIME, TN_ST_MTIME_NOW, st->mtime_ns } };
-	char path[FD_PATH_SIZE];
+	char path[HF_FD_PATH_SIZE];
 
 	for (size_t i = 0; i < 2; i++) {
 		if (st->valid & rows[i].now) {
@@ -611,7 +609,7 @@ static bool change_times(struct hf_act *a)
 		return true;
 	if (a->kind == S_IFLNK)
 		return utimensat(a->fd, "", t, AT_EMPTY_PATH) == 0;
-	return utimensat(AT_FDCWD, fd_path(a->fd, path), t, 0) == 0;
+	return utimensat(AT_FDCWD, hf_fd_path(a->fd, path), t, 0) == 0;
 }
 
 /* Length comes behind all that can be undone, times behind it: a truncation sets them. */

@@ -254,6 +254,8 @@ enum tn_status hf_act_later(struct hf_act *a)
 		drop_found(a);
 		tn_free(a->data);
 		tn_free(a->entries);
+		a->data = NULL;
+		a->entries = NULL;
 		hf_act_unpin(a);
 		if (a->at)
 			hf_place_put(a->hf, a->at);

@@ -1,7 +1,7 @@
 /*
  * The inside of #host. place.c knows names and files and holds descriptors, look.c and act.c make the system calls,
  * hostact.c runs acts, hostfs.c, hostwalk.c, hostopen.c, hostio.c and hostset.c turn requests into acts and results into
- * answers, owner.c knows the names of users.
+ * answers, hostxattr.c and hostlock.c do both for attributes and locks, owner.c knows the names of users.
  *
  * An act is what one request has the kernel do. It is filled on the loop, runs either there or on a worker, and is
  * settled on the loop: system calls see nothing but the act itself, so that a request may be answered (flushed) and a
@@ -207,6 +207,13 @@ struct hf_act {
 	} walk;
 };
 
+/*
+ * The file behind a descriptor, O_PATH or not, as a name: opens, links and attributes go by it without a race, and to the
+ * file itself, be it a link.
+ */
+#define HF_FD_PATH_SIZE 40
+const char *hf_fd_path(int fd, char path[HF_FD_PATH_SIZE]);
+
 void hf_act_walk(struct hf_act *a);
 void hf_act_attach(struct hf_act *a);
 void hf_act_look(struct hf_act *a); /* stat of fd; a link's target into text if kind says link */
@@ -338,6 +345,8 @@ enum tn_status hf_link(struct tn_req *r);
 enum tn_status hf_symlink(struct tn_req *r);
 enum tn_status hf_readlink(struct tn_req *r);
 enum tn_status hf_mknod(struct tn_req *r);
+enum tn_status hf_xattrget(struct tn_req *r);
+enum tn_status hf_xattrset(struct tn_req *r);
 enum tn_status hf_lock(struct tn_req *r);
 enum tn_status hf_getlock(struct tn_req *r);
 enum tn_status hf_sync_of(struct tn_req *r, bool data_only);

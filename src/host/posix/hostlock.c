@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <unistd.h>
 
 /* A file that is locked at the host too. */
@@ -57,12 +56,11 @@ static struct flock flock_of(const struct tn_lock *l)
 /* For reading and writing, if it can be had: whoever comes later may want the other. */
 static int open_for_locks(const struct hf_file *f, uint32_t access)
 {
-	char path[40];
+	char path[HF_FD_PATH_SIZE];
 	int fd = -1;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);
 	if (access != TN_ORDWR)
-		fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		fd = open(hf_fd_path(f->fd, path), O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	return fd >= 0 ? fd : fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
 }
 
