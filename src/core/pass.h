@@ -1,7 +1,7 @@
 /*
  * Passing a request on to a Chan behind: what a server does that stands before others (union.h, view.h). The passed
  * request takes all that the first one asks, and its answer becomes the first one's. Not for requests that make Chans
- * (attach, walk, open, create, xattr, clunk).
+ * (attach, walk, open, create, clunk).
  */
 #ifndef TN_CORE_PASS_H
 #define TN_CORE_PASS_H

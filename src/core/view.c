@@ -8,8 +8,8 @@
 #include "core/view.h"
 
 #include "core/mem.h"
-#include "core/view.h"
 #include "core/union.h"
+#include "core/view.h"
 #include "core/view_in.h"
 
 enum { DEPTH_MAX = 32 };
@@ -284,6 +284,8 @@ static const struct {
 	[TN_SYMLINK] = { tn_view_make, true },
 	[TN_READLINK] = { tn_view_do_shown, false },
 	[TN_MKNOD] = { tn_view_make, true },
+	[TN_XATTRGET] = { tn_view_do_shown, false },
+	[TN_XATTRSET] = { tn_view_do_shown, true },
 	[TN_LOCK] = { do_io, false },
 	[TN_GETLOCK] = { do_io, false },
 	[TN_FSYNC] = { do_io, false },
@@ -366,6 +368,8 @@ static const struct tn_ops view_ops = {
 		[TN_SYMLINK] = view_op,
 		[TN_READLINK] = view_op,
 		[TN_MKNOD] = view_op,
+		[TN_XATTRGET] = view_op,
+		[TN_XATTRSET] = view_op,
 		[TN_LOCK] = view_op,
 		[TN_GETLOCK] = view_op,
 		[TN_FSYNC] = view_op,

@@ -1,6 +1,7 @@
 /*
  * Changes of a view's files and names: wstat, remove, rename, and what makes names beside create.
  */
+#include "core/mem.h"
 #include "core/view_in.h"
 
 enum tn_status tn_view_wstat(struct op *o)
@@ -97,12 +98,72 @@ static enum tn_status found_name(struct op *o)
 	return tn_view_look_up(o, found_newname);
 }
 
+static bool same_path(const struct tn_path *a, const struct tn_path *b)
+{
+	while (a && b && a != b) {
+		if (a->len != b->len || memcmp(a->name, b->name, a->len) != 0)
+			return false;
+		a = a->up;
+		b = b->up;
+	}
+	return a == b;
+}
+
+/*
+ * Where in the directory of `to` the file o->held, which stays with its server, can get a name: where files are made; in
+ * the directory that it is in, in any member of that server. Counted; NULL: *err.
+ */
+static struct tn_chan *place_for(const struct op *o, const struct fid *to, enum tn_err *err)
+{
+	struct tn_members *list = tn_ns_find(o->v->proc->ns, to->at, NULL);
+	bool stays = same_path(o->held->path->up, to->at->path);
+	struct tn_chan *c = NULL;
+
+	for (uint32_t i = 0; list && i < list->n && !c; i++) {
+		if (list->m[i].to->server == o->held->server &&
+		    (stays || list->m[i].flags & TN_CREATE_HERE))
+			c = tn_chan_get(list->m[i].to);
+	}
+	tn_members_put(list);
+	*err = TN_OK;
+	return c ? c : tn_view_maker(o, to, err);
+}
+
+static enum tn_status found_place(struct op *o)
+{
+	enum tn_err err = TN_OK;
+
+	if (o->name.err == TN_OK && tn_view_is_mount(o, o->name.chan))
+		return tn_view_refuse(o, TN_EISMOUNT);
+	if (o->name.err == TN_OK && o->name.dir)
+		o->held2 = tn_chan_get(o->name.dir);
+	else
+		o->held2 = place_for(o, tn_view_fid(o->outer->chan2), &err);
+	return err == TN_OK ? tn_view_pass_both(o) : tn_view_refuse(o, err);
+}
+
+/* The file of the fid itself gets another name. */
+static enum tn_status rename_itself(struct op *o)
+{
+	struct fid *f = o->fid;
+
+	if (tn_view_is_root(f) && !f->link)
+		return tn_view_refuse(o, TN_EACCES);
+	if (tn_view_is_mount(o, f->link ? f->link : f->at))
+		return tn_view_refuse(o, TN_EISMOUNT);
+	o->held = tn_chan_get(f->link ? f->link : f->at);
+	tn_view_name(o, tn_view_fid(o->outer->chan2)->at, TN_FOR_TARGET);
+	return tn_view_look_up(o, found_place);
+}
+
 enum tn_status tn_view_rename(struct op *o)
 {
 	struct tn_req *r = o->outer;
 
 	if (!r->chan2 || r->chan2->server != r->server)
 		return tn_view_refuse(o, TN_EXDEV);
+	if (r->u.rename.name.len == 0 && is_name(r->u.rename.newname))
+		return rename_itself(o);
 	if (!is_name(r->u.rename.name) || !is_name(r->u.rename.newname))
 		return tn_view_refuse(o, TN_EBADARG);
 	tn_view_name(o, o->fid->at, TN_FOR_TARGET);

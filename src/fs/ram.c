@@ -222,6 +222,7 @@ static enum tn_status ram_create(struct tn_req *r)
 		return tn_fail(r, err);
 	ram_changed(ram_node_of(c), ram_user(r));
 	n = ram_entry(&ram->tree, id)->node;
+	ram_give_group(n, ram_node_of(c), r);
 	if (n->mode & TN_DMEXCL)
 		n->holder = c;
 	place(c, &ram->tree, id, top);

@@ -90,7 +90,7 @@ static void fill(const struct ram_entry *e, struct tn_stat *st)
 	memset(st, 0, sizeof(*st));
 	st->valid = TN_ST_QID | TN_ST_MODE | TN_ST_LENGTH | TN_ST_NAME | TN_ST_ATIME | TN_ST_MTIME |
 		    TN_ST_CTIME | TN_ST_BTIME | TN_ST_UID | TN_ST_GID | TN_ST_MUID | TN_ST_NLINK |
-		    TN_ST_BLOCKS;
+		    TN_ST_BLOCKS | TN_ST_RDEV | TN_ST_GEN | TN_ST_DATA_VERSION;
 	st->qid = ram_qid(n);
 	st->mode = n->mode;
 	st->atime_ns = n->atime_ns;
@@ -103,6 +103,7 @@ static void fill(const struct ram_entry *e, struct tn_stat *st)
 	st->muid = user_name(n->muid);
 	st->nlink = ram_is_dir(n) ? 1 : n->nlink; /* 1: no promise about directories in it */
 	st->blksize = RAM_BLOCK;
+	st->data_version = n->version; /* gen 0: no number is given twice */
 	if (!ram_is_dir(n)) {
 		st->length = n->u.data.length;
 		st->blocks = (n->u.data.held + 511) / 512;
@@ -275,6 +276,14 @@ static void set_group(struct ram_node *n, const struct tn_stat *st, struct tn_us
 	tn_user_put(old);
 }
 
+/* Who knows Unix's bits only cannot mean to clear the others. */
+static uint32_t settable(const struct tn_req *r)
+{
+	const uint32_t plan9s = TN_DMAPPEND | TN_DMEXCL | TN_DMTMP;
+
+	return r->flags & TN_OF_NOFOLLOW ? SETTABLE & ~plan9s : SETTABLE;
+}
+
 enum tn_status ram_wstat(struct tn_req *r)
 {
 	const struct tn_stat *st = r->u.wstat.st;
@@ -303,7 +312,7 @@ enum tn_status ram_wstat(struct tn_req *r)
 		ram_changed(n, who);
 	}
 	if (st->valid & TN_ST_MODE)
-		n->mode = (n->mode & ~SETTABLE) | (st->mode & SETTABLE);
+		n->mode = (n->mode & ~settable(r)) | (st->mode & settable(r));
 	set_group(n, st, who);
 	set_times(n, st);
 	return TN_DONE;

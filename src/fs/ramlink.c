@@ -25,6 +25,16 @@ enum tn_err ram_may_make(const struct tn_chan *c, const struct tn_user *who, str
 	return ram_may(ram, dir->node, who, RAM_WRITE) ? TN_OK : TN_EACCES;
 }
 
+/* inode(7): where the sticky bit is, names go with their file's owner, or the directory's. */
+static bool is_anothers(const struct ram *ram, uint32_t id, const struct tn_user *who)
+{
+	const struct ram_entry *e = ram_entry(&ram->tree, id);
+	const struct ram_node *dir = ram_entry(&ram->tree, e->up)->node;
+
+	return dir->mode & TN_DMSETVTX && !ram->owner_bits_only && !ram_is_user(who, dir->owner) &&
+	       !ram_is_user(who, e->node->owner);
+}
+
 static enum tn_err may_unlink(const struct ram *ram, uint32_t id, const struct tn_user *who)
 {
 	const struct ram_entry *e = ram_entry(&ram->tree, id);
@@ -35,6 +45,8 @@ static enum tn_err may_unlink(const struct ram *ram, uint32_t id, const struct t
 		return TN_ENOENT;
 	if (!ram_may(ram, ram_entry(&ram->tree, e->up)->node, who, RAM_WRITE))
 		return TN_EACCES;
+	if (is_anothers(ram, id, who))
+		return TN_EPERM;
 	return ram_is_dir(e->node) && e->node->u.dir.live > 0 ? TN_ENOTEMPTY : TN_OK;
 }
 
@@ -94,29 +106,54 @@ static bool makes_loop(const struct rename *m, uint32_t how)
 	       (how == EXCHANGE && m->to != 0 && ram_is_below(t, m->from_dir, m->to));
 }
 
+/* The file of the Chan itself, if there is no name; else the one of that name in its directory. */
+static enum tn_err find_from(struct rename *m, const struct tn_req *r)
+{
+	const struct ram_entry *e = ram_entry_of(r->chan);
+	enum tn_err err;
+
+	if (r->u.rename.name.len == 0) {
+		m->from = ram_id(r->chan);
+		m->from_dir = e->up;
+		return m->from == RAM_ROOT ? TN_EACCES : e->linked ? TN_OK : TN_ENOENT;
+	}
+	m->from_dir = ram_id(r->chan);
+	if (!ram_is_dir(e->node))
+		return TN_ENOTDIR;
+	err = tn_new_name_check(r->u.rename.name);
+	if (err != TN_OK)
+		return err == TN_EEXIST ? TN_EINVAL : err;
+	if (!e->linked)
+		return TN_ENOENT;
+	m->from = ram_find(&m->ram->tree, m->from_dir, r->u.rename.name);
+	return m->from == 0 ? TN_ENOENT : TN_OK;
+}
+
 static enum tn_err check_rename(struct rename *m, const struct tn_req *r)
 {
 	const struct ram_tree *t = &m->ram->tree;
-	const struct ram_entry *from_dir = ram_entry(t, m->from_dir),
-			       *to_dir = ram_entry(t, m->to_dir);
+	const struct ram_entry *to_dir = ram_entry(t, m->to_dir);
 	const struct tn_user *who = ram_user(r);
 	enum tn_err err;
 
 	if (r->u.rename.how > EXCHANGE)
 		return TN_EINVAL;
-	if (!ram_is_dir(from_dir->node) || !ram_is_dir(to_dir->node))
+	if (!ram_is_dir(to_dir->node))
 		return TN_ENOTDIR;
-	if ((err = tn_new_name_check(r->u.rename.name)) || (err = tn_new_name_check(m->name)))
+	err = tn_new_name_check(m->name);
+	if (err != TN_OK)
 		return err == TN_EEXIST ? TN_EINVAL : err;
-	if (!from_dir->linked || !to_dir->linked)
+	if (!to_dir->linked)
 		return TN_ENOENT;
-	m->from = ram_find(t, m->from_dir, r->u.rename.name);
+	err = find_from(m, r);
+	if (err != TN_OK)
+		return err;
 	m->to = ram_find(t, m->to_dir, m->name);
-	if (m->from == 0)
-		return TN_ENOENT;
-	if (!ram_may(m->ram, from_dir->node, who, RAM_WRITE) ||
+	if (!ram_may(m->ram, ram_entry(t, m->from_dir)->node, who, RAM_WRITE) ||
 	    !ram_may(m->ram, to_dir->node, who, RAM_WRITE))
 		return TN_EACCES;
+	if (is_anothers(m->ram, m->from, who) || (m->to != 0 && is_anothers(m->ram, m->to, who)))
+		return TN_EPERM;
 	if (makes_loop(m, r->u.rename.how))
 		return TN_EINVAL;
 	return check_kinds(m, r->u.rename.how);
@@ -136,10 +173,7 @@ enum tn_status ram_rename(struct tn_req *r)
 {
 	struct ram *ram = ram_of(r->server);
 	struct tn_user *who = ram_user(r);
-	struct rename m = { .ram = ram,
-		.from_dir = ram_id(r->chan),
-		.to_dir = ram_id(r->chan2),
-		.name = r->u.rename.newname };
+	struct rename m = { .ram = ram, .to_dir = ram_id(r->chan2), .name = r->u.rename.newname };
 	enum tn_err err = check_rename(&m, r);
 
 	if (err != TN_OK)
@@ -179,6 +213,23 @@ enum tn_status ram_link_op(struct tn_req *r)
 	return TN_DONE;
 }
 
+void ram_give_group(struct ram_node *n, const struct ram_node *dir, const struct tn_req *r)
+{
+	struct tn_user *who = ram_user(r), *old = n->group;
+	uint32_t gid = r->u.create.gid;
+
+	if (r->flags & TN_OF_INHERIT)
+		return;
+	if (dir->mode & TN_DMSETGID) {
+		n->mode |= ram_is_dir(n) ? TN_DMSETGID : 0;
+		return;
+	}
+	if (gid == TN_NONUNAME || gid != who->gid || gid == old->gid)
+		return;
+	n->group = tn_user_get(ram_is_user(who, n->owner) ? n->owner : who);
+	tn_user_put(old);
+}
+
 /* A new node of that mode in r's directory. */
 static enum tn_err make_special(struct tn_req *r, uint32_t mode, uint32_t *id)
 {
@@ -188,9 +239,11 @@ static enum tn_err make_special(struct tn_req *r, uint32_t mode, uint32_t *id)
 
 	if (err == TN_OK)
 		err = ram_make(&ram->tree, ram_id(r->chan), name, mode, ram_user(r), id);
-	if (err == TN_OK)
-		r->u.create.qid = ram_qid(ram_entry(&ram->tree, *id)->node);
-	return err;
+	if (err != TN_OK)
+		return err;
+	ram_give_group(ram_entry(&ram->tree, *id)->node, ram_node_of(r->chan), r);
+	r->u.create.qid = ram_qid(ram_entry(&ram->tree, *id)->node);
+	return TN_OK;
 }
 
 enum tn_status ram_symlink(struct tn_req *r)

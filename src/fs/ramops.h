@@ -83,6 +83,12 @@ enum tn_err ram_may_make(const struct tn_chan *c, const struct tn_user *who, str
 /* Checks and takes the entry out of its directory. */
 enum tn_err ram_remove_entry(struct ram *ram, uint32_t id, struct tn_user *who);
 
+/*
+ * The group of what was made, which has the directory's: that is so below a directory with the setgid bit, and for who
+ * asks for no other; else it is the maker's own, if he asks for that. mkdir(2), open(2).
+ */
+void ram_give_group(struct ram_node *n, const struct ram_node *dir, const struct tn_req *r);
+
 enum tn_status ram_rename(struct tn_req *r);
 enum tn_status ram_link_op(struct tn_req *r);
 enum tn_status ram_symlink(struct tn_req *r);

@@ -292,6 +292,183 @@ static void without_memory_an_attribute_is_as_it_was(void **state)
 	assert_int_equal(len, 7);
 }
 
+/* ---- a file renamed by its Chan ---- */
+
+static enum tn_err rename_itself(struct tn_chan *file, struct tn_chan *dir, const char *name,
+    uint32_t how)
+{
+	struct tn_req r;
+
+	tn_req_init(&r, TN_RENAME, file, &driver);
+	r.chan2 = dir;
+	r.u.rename.newname = str(name);
+	r.u.rename.how = how;
+	return ask(&r);
+}
+
+/* .L's Trename: wherever it is by now. */
+static void a_file_is_renamed_by_its_chan(void **state)
+{
+	struct tn_chan *f, *d;
+
+	(void)state;
+	put_file(root, "f", "text", 0644);
+	put_file(root, "g", "other", 0644);
+	make_dir(root, "d", 0755);
+	f = at(root, "f");
+	d = at(root, "d");
+	assert_int_equal(rename_itself(f, d, "new", 0), TN_OK);
+	assert_string_equal(list(root, ""), "g d/");
+	assert_string_equal(cat(root, "d/new"), "text");
+	assert_int_equal(rename_itself(f, d, "newer", 0), TN_OK); /* the same Chan, from there */
+	assert_int_equal(rename_itself(f, root, "g", 1), TN_EEXIST);
+	assert_int_equal(rename_itself(f, root, "g", 2), TN_OK);
+	assert_string_equal(cat(root, "d/newer"), "other");
+	assert_string_equal(cat(root, "g"), "text");
+	assert_int_equal(rename_itself(f, d, "..", 0), TN_EINVAL);
+	assert_int_equal(rename_itself(f, d, "", 0), TN_EEMPTYNAME);
+	assert_int_equal(rename_itself(d, d, "in itself", 0), TN_EINVAL);
+	assert_int_equal(rename_itself(root, d, "root", 0), TN_EACCES);
+	assert_int_equal(rename_itself(d, f, "x", 0), TN_ENOTDIR);
+	assert_int_equal(remove_at(root, "g"), TN_OK);
+	assert_int_equal(rename_itself(f, root, "gone", 0), TN_ENOENT);
+	turn(f);
+	turn(d);
+}
+
+/* ---- modes, groups, stats ---- */
+
+static struct tn_chan *attach_number(const char *who, uint32_t uid, uint32_t gid)
+{
+	struct tn_user *user = tn_user_new(str(who), uid, gid);
+	struct tn_chan *c = tn_chan_new(server, user);
+	struct tn_req r;
+
+	assert_non_null(c);
+	tn_req_init(&r, TN_ATTACH, NULL, &driver);
+	r.server = server;
+	r.user = user;
+	r.u.attach.uname = str(who);
+	r.u.attach.newchan = c;
+	assert_int_equal(ask(&r), TN_OK);
+	tn_user_put(user);
+	return c;
+}
+
+/* inode(7): S_ISVTX. */
+static void where_the_sticky_bit_is_names_go_with_their_owners(void **state)
+{
+	struct tn_chan *rob = attach(server, "rob"), *ken = attach(server, "ken"), *d, *f;
+
+	(void)state;
+	turn(create_at(root, "d", TN_OREAD, TN_DMDIR | TN_DMSETVTX | 0777));
+	d = at(rob, "d");
+	put_file(d, "f", "", 0666);
+	put_file(d, "g", "", 0666);
+	turn(d);
+	d = at(ken, "d");
+	put_file(d, "k", "", 0666);
+	assert_int_equal(remove_at(d, "f"), TN_EPERM);
+	f = at(d, "f");
+	assert_int_equal(rename_itself(f, d, "x", 0), TN_EPERM);
+	turn(f);
+	f = at(d, "k");
+	assert_int_equal(rename_itself(f, d, "f", 0), TN_EPERM);
+	turn(f);
+	assert_int_equal(remove_at(d, "k"), TN_OK);
+	turn(d);
+	d = at(root, "d");
+	assert_int_equal(remove_at(d, "g"), TN_OK); /* the directory is hers */
+	turn(d);
+	d = at(rob, "d");
+	assert_int_equal(remove_at(d, "f"), TN_OK);
+	turn(d);
+	turn(rob);
+	turn(ken);
+}
+
+static const struct {
+	const char *what;
+	uint32_t dir, asked; /* the directory's mode; the gid of the create */
+	uint32_t flags;
+	uint32_t mode, gid; /* of a directory that is made there */
+} groups[] = {
+	{ "his own", 0777, 200, 0, 0750, 200 },
+	{ "none is asked for", 0777, TN_NONUNAME, 0, 0750, 100 },
+	{ "not his", 0777, 300, 0, 0750, 100 },
+	{ "below setgid", TN_DMSETGID | 0777, 200, 0, TN_DMSETGID | 0750, 100 },
+	{ "Plan 9's create", 0777, 200, TN_OF_INHERIT, 0750, 100 },
+};
+
+/* mkdir(2), open(2). */
+static void a_new_file_has_the_group_that_ext4_would_give_it(void **state)
+{
+	struct tn_chan *owner, *rob;
+
+	(void)state;
+	for (size_t i = 0; i < TN_COUNT(groups); i++) {
+		struct tn_chan *c;
+		struct tn_req r;
+
+		print_message("%s\n", groups[i].what);
+		turn(root);
+		tn_server_put(server);
+		server = tn_ram_new(&loop, NULL);
+		root = owner = attach_number("glenda", 1, 100);
+		rob = attach_number("rob", 2, 200);
+		turn(create_at(owner, "d", TN_OREAD, TN_DMDIR | groups[i].dir));
+		c = at(rob, "d");
+		tn_req_init(&r, TN_CREATE, c, &driver);
+		r.flags = groups[i].flags;
+		r.u.create.name = str("new");
+		r.u.create.perm = TN_DMDIR | 0750;
+		r.u.create.gid = groups[i].asked;
+		assert_int_equal(ask(&r), TN_OK);
+		turn(c);
+		assert_int_equal(stat_at(root, "d/new")->mode, TN_DMDIR | groups[i].mode);
+		assert_int_equal(seen.st.n_gid, groups[i].gid);
+		assert_int_equal(seen.st.n_uid, 2);
+		turn(rob);
+	}
+}
+
+/* chmod(2) knows nothing of DMAPPEND and DMEXCL: who follows links himself is Unix. */
+static void a_chmod_of_unix_leaves_the_other_bits(void **state)
+{
+	struct tn_stat st = { .valid = TN_ST_MODE, .mode = 0600 };
+	struct tn_req r;
+	struct tn_chan *c;
+
+	(void)state;
+	put_file(root, "f", "", TN_DMAPPEND | 0644);
+	c = at(root, "f");
+	tn_req_init(&r, TN_WSTAT, c, &driver);
+	r.flags = TN_OF_NOFOLLOW;
+	r.u.wstat.st = &st;
+	assert_int_equal(ask(&r), TN_OK);
+	assert_int_equal(stat_at(root, "f")->mode, TN_DMAPPEND | 0600);
+	tn_req_init(&r, TN_WSTAT, c, &driver);
+	r.u.wstat.st = &st;
+	assert_int_equal(ask(&r), TN_OK);
+	assert_int_equal(stat_at(root, "f")->mode, 0600);
+	turn(c);
+}
+
+static void a_stat_has_all_that_unix_asks_for(void **state)
+{
+	const uint32_t want = TN_ST_NLINK | TN_ST_RDEV | TN_ST_BLOCKS | TN_ST_BTIME | TN_ST_CTIME |
+			      TN_ST_GEN | TN_ST_DATA_VERSION | TN_ST_NUID | TN_ST_NGID;
+	struct tn_chan *rob = attach_number("rob", 2, 200);
+
+	(void)state;
+	put_file(rob, "f", "text", 0644);
+	stat_at(root, "f");
+	assert_int_equal(seen.st.valid & want & ~TN_ST_NGID, want & ~TN_ST_NGID);
+	assert_int_equal(seen.st.n_uid, 2);
+	assert_int_equal(seen.st.data_version, seen.st.qid.version);
+	turn(rob);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -304,6 +481,11 @@ int main(void)
 		TEST(names_values_and_lists_are_as_long_as_linux_has_them),
 		TEST(attributes_take_of_the_trees_memory_and_give_it_back),
 		TEST(without_memory_an_attribute_is_as_it_was),
+		TEST(a_file_is_renamed_by_its_chan),
+		TEST(where_the_sticky_bit_is_names_go_with_their_owners),
+		TEST(a_new_file_has_the_group_that_ext4_would_give_it),
+		TEST(a_chmod_of_unix_leaves_the_other_bits),
+		TEST(a_stat_has_all_that_unix_asks_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1056,6 +1056,46 @@ static void a_rename_moves_and_chans_follow(void **state)
 	ask_put(g);
 }
 
+static enum tn_err rename_itself(struct tn_chan *c, struct tn_chan *to, const char *newname)
+{
+	ask_begin(TN_RENAME, c);
+	ask.r.chan2 = to;
+	ask.r.u.rename.newname = ask_str(newname);
+	return ask_send();
+}
+
+/* .L's Trename: wherever it is by now. */
+static void a_file_is_renamed_by_its_chan(void **state)
+{
+	struct tn_chan *d = ask_walk(root, "d"), *f = ask_walk(root, "f");
+
+	(void)state;
+	assert_int_equal(rename_itself(f, d, "h"), TN_OK);
+	assert_string_equal(ask_cat(root, "d/h"), "hello");
+	assert_null(ask_walk(root, "f"));
+	assert_int_equal(rename_itself(f, d, "i"), TN_OK); /* the same Chan, from there */
+	assert_int_equal(ask_stat(f), TN_OK);
+	assert_string_equal(ask.name, "i");
+	assert_int_equal(ask_open(f, TN_OREAD), TN_OK);
+	assert_int_equal(rename_itself(f, root, "f"), TN_OK); /* open */
+	assert_string_equal(ask_cat(root, "f"), "hello");
+	assert_int_equal(rename_itself(d, d, "in itself"), TN_EINVAL);
+	assert_int_equal(rename_itself(f, d, "a/b"), TN_EBADCHAR);
+	assert_int_equal(rename_itself(f, d, ""), TN_EBADCHAR);
+	assert_int_equal(rename_itself(d, f, "x"), TN_ENOTDIR);
+	assert_int_equal(rename_itself(root, d, "root"), TN_EPERM);
+	assert_int_equal(renameat(dir_fd, "f", dir_fd, "elsewhere"), 0); /* by the host */
+	host_write("f", "another");
+	assert_int_equal(rename_itself(f, d, "x"), TN_ESTALE);
+	assert_string_equal(ask_cat(root, "f"), "another");
+	ask_put(f);
+	f = ask_walk(root, "f");
+	assert_int_equal(ask_remove(f), TN_OK);
+	assert_int_equal(rename_itself(f, d, "x"), TN_EGONE);
+	ask_put(f);
+	ask_put(d);
+}
+
 static void links_fifos_and_link_targets(void **state)
 {
 	struct tn_chan *f = ask_walk(root, "f"), *c;
@@ -1211,6 +1251,7 @@ int main(void)
 		ROW(a_directory_with_files_is_not_removed),
 		ROW(a_read_only_tree_refuses_whatever_changes_it),
 		ROW(a_rename_moves_and_chans_follow),
+		ROW(a_file_is_renamed_by_its_chan),
 		ROW(links_fifos_and_link_targets),
 		ROW(files_are_synced_allocated_and_copied),
 		ROW(without_memory_requests_fail_and_nothing_is_lost),

@@ -200,7 +200,7 @@ static void moved(struct hf_act *a, struct hf_place *from, struct hf_place *to)
 
 static void settle_rename(struct hf_act *a)
 {
-	struct hf_place *from = a->file->place, *to = a->file2->place;
+	struct hf_place *from = a->pinned[0], *to = a->pinned[1];
 
 	if (a->err) {
 		hf_fail(a);
@@ -211,10 +211,41 @@ static void settle_rename(struct hf_act *a)
 	moved(a, from, to);
 }
 
+/* The name that the file of the Chan itself has. */
+static enum tn_err by_chan(struct hf_act *a, struct tn_req *r)
+{
+	struct hf_file *f = hf_file_of(r->chan);
+	struct hf_place *p = f->place;
+
+	hf_act_init(a, hf_of(r), r);
+	a->file = f;
+	a->id = p->inode->id;
+	a->any_id = p->followed; /* the name is the link's */
+	a->slow = p->slow;
+	memcpy(a->name, p->name, strlen(p->name) + 1);
+	if (!p->parent)
+		return TN_EPERM;
+	return p->gone ? (p->removed ? TN_EGONE : TN_ESTALE) : TN_OK;
+}
+
+/* The directory where the name is that goes. */
+static enum tn_err in_old_dir(struct hf_act *a, struct tn_req *r)
+{
+	struct hf_place *p = a->file->place;
+
+	if (r->u.rename.name.len > 0)
+		return in_dir(a, r->chan, &a->fd);
+	if (a->hf->o.read_only)
+		return TN_EROFS;
+	a->slow = a->slow || p->parent->slow;
+	return hf_act_pin(a, p->parent, &a->fd);
+}
+
 enum tn_status hf_rename(struct tn_req *r)
 {
 	struct hf_act a;
-	enum tn_err err = begin(&a, r, r->u.rename.name);
+	enum tn_err err = r->u.rename.name.len > 0 ? begin(&a, r, r->u.rename.name)
+						   : by_chan(&a, r);
 
 	if (!err)
 		err = hf_copy_name(a.name2, r->u.rename.newname);
@@ -223,7 +254,7 @@ enum tn_status hf_rename(struct tn_req *r)
 	if (!err && r->u.rename.how & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE))
 		err = TN_EINVAL;
 	if (!err)
-		err = in_dir(&a, r->chan, &a.fd);
+		err = in_old_dir(&a, r);
 	if (!err)
 		err = in_dir(&a, r->chan2, &a.fd2);
 	if (err)
