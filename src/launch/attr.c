@@ -75,12 +75,15 @@ void launch_attr(const struct launch_fuse *f, const struct tn_server *server,
 
 /*
  * By the kind of file, never by its length: a file that is made up when it is read has no pages to keep. A server of
- * this node says so itself; one elsewhere by the type of its stat, as Plan 9's do (a device's letter; 'M' is a mount).
+ * this node says so itself; one elsewhere by the type of its stat, as Plan 9's do (a device's letter; 'M' is a mount). A
+ * file whose length nobody tells (a server without Tstat) is read to where it ends, and no pages can be.
  */
 bool launch_is_direct(const struct tn_server *server, const struct tn_stat *st)
 {
 	if (st->mode & (TN_DMDIR | TN_DMSYMLINK))
 		return false;
+	if (!(st->valid & TN_ST_LENGTH))
+		return true;
 	if (server->flags & (TN_SF_DEVICE | TN_SF_BLOCKS) ||
 	    st->mode & (TN_DMDEVICE | TN_DMAPPEND | TN_DMEXCL))
 		return true;
