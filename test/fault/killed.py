@@ -7,6 +7,7 @@ import time
 
 from bench import PATIENCE, Failed, case
 from launch_process import people
+from silent import copy_within
 
 SOFT = 2
 SLOW = 3 if 'ASAN_OPTIONS' in os.environ else 1  # a sanitized build is that much slower
@@ -14,8 +15,7 @@ LINE = 16  # bytes that within.py appends
 
 
 def inside(b, name, rows):
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'within.py')) as f:
-        b.write('within.py', f.read(), 0o644)
+    copy_within(b)
     b.write('rows', json.dumps(rows), 0o644)
     return 'python3 within.py %s rows' % name
 

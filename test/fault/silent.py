@@ -10,7 +10,7 @@ import signal
 import time
 
 from bench import PATIENCE, Failed, case
-from launch_process import people
+from launch_process import people, wait_for
 from p9d import Dir, File, Server
 
 SOFT = 2
@@ -40,6 +40,13 @@ def tree():
     return Dir(plain=File(b'0123456789'), device=File(b'0123456789', type='D'), dir=Dir())
 
 
+def copy_within(b):
+    """Where anybody can read it."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'within.py')) as f:
+        b.write('within.py', f.read(), 0o644)
+    os.chmod(b.dir, 0o755)
+
+
 class Stuck:
     """Programs inside of one `tenon run`, each in an operation that stays without an answer."""
 
@@ -53,11 +60,8 @@ class Stuck:
                 self.names[name] = '%s/%s/%s/%d/%s' % (how, row.message, row.name, row.n, name)
                 mounts += " -o soft=%d,create,aname='%s' -m '/n/%s=%s'" % (soft, self.aname(name), name, server.dial)
                 ops.append([name, row.op, '/n/' + name])
-        here = os.path.dirname(os.path.abspath(__file__))
-        with open(os.path.join(here, 'within.py')) as f:
-            b.write('within.py', f.read(), 0o644)
+        copy_within(b)
         b.write('rows', json.dumps(ops), 0o644)
-        os.chmod(b.dir, 0o755)
         self.p = b.start("exec %stenon run%s -m '/n/good=%s' sh -c 'python3 within.py ops rows'" % (who, mounts, server.dial))
         self.text = b.read_until(self.p, '\nall\n')
         self.pids = {name: int(pid) for name, pid in re.findall(r'^began (\S+) (\d+)$', self.text, re.M)}
@@ -106,3 +110,41 @@ def _(b):
             late = {n: at - start for n, at in ended.items() if at - start > 1 * SLOW}
             if late or did:
                 raise Failed('%s: late %r; ended before %r' % (who, late, did))
+
+
+@case('of many who want the same names of a silent server none waits longer than the bound')
+def _(b):
+    # The kernel lets them ask one after the other, and asks again for a name that it knew.
+    ops = ['stat plain', 'read plain', 'create', 'mkdir', 'readdir', 'unlink plain', 'rename plain'] * 7
+    for who in people():
+        with Server(tree()) as server:
+            aname = 'mute/stat/plain/3'
+            b.write('rows', json.dumps([['%d' % i, op, '/n/one'] for i, op in enumerate(ops)]), 0o644)
+            copy_within(b)
+            p = b.start("exec %stenon run -o soft=%d,create,aname='%s' -m '/n/one=%s' sh -c 'cat /n/one/plain /n/one/plain; ls -l "
+                        "/n/one; python3 within.py ops rows'" % (who, SOFT, aname, server.dial))
+            did = {n: (e, float(t)) for n, e, t in re.findall(r'^did (\S+) (\S+) (\S+)$', b.read_until(p, '\ndone\n'), re.M)}
+            wrong = {ops[int(n)]: x for n, x in did.items() if x[0] == 'OK' or x[1] > SOFT + 1}
+            if wrong or len(did) != len(ops) or server.stats()['done'] != [aname]:
+                raise Failed('%s: %d of %d; %r' % (who, len(did), len(ops), wrong))
+            assert p.wait(PATIENCE) == 0
+
+
+@case('a silent server is unmounted at once, and a program that used it ends at once')
+def _(b):
+    os.chmod(b.dir, 0o755)
+    for who in people():
+        with Server(tree()) as server:
+            aname = 'mute/open/dir/1'
+            p = b.start("exec %stenon run -o soft=15,aname='%s' -m '/n/one=%s' -m '/n/good=%s' sh -c 'exec 9</n/one/plain; "
+                        "ls /n/one/dir & until test -e stuck; do sleep 0.01; done; tenon unmount /n/one; ls /n/one; cat /n/good/plain; "
+                        "echo; kill $!; wait'" % (who, aname, server.dial, server.dial))
+            wait_for('the stuck listing', lambda: server.stats()['done'])
+            start = time.monotonic()
+            b.write('stuck', '')
+            b.read_until(p, '0123456789\n')
+            assert p.wait(PATIENCE) == 0
+            took = time.monotonic() - start
+            os.remove(b.dir + '/stuck')
+            if took > 1 * SLOW:
+                raise Failed('%s: %.1f s' % (who, took))
