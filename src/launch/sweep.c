@@ -167,6 +167,13 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+static int adopt_if_inside(pid_t pid)
+{
+	if (is_inside(pid))
+		adopt_trees(pid);
+	return -1;
+}
+
 /* Kills pid if it is inside. Returns a pidfd of a victim, or -1. */
 static int kill_if_inside(pid_t pid)
 {
@@ -174,7 +181,6 @@ static int kill_if_inside(pid_t pid)
 
 	if (!is_inside(pid))
 		return -1;
-	adopt_trees(pid);
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0)
 		return -1;
@@ -185,7 +191,7 @@ static int kill_if_inside(pid_t pid)
 }
 
 /* Once over /proc. Returns the victims; a pidfd of one of them in *one. */
-static int scan(int *one)
+static int scan(int (*visit)(pid_t pid), int *one)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *e;
@@ -193,7 +199,7 @@ static int scan(int *one)
 
 	while (proc && (e = readdir(proc))) {
 		pid_t pid = (pid_t)atoi(e->d_name);
-		int fd = pid > 0 && pid != getpid() ? kill_if_inside(pid) : -1;
+		int fd = pid > 0 && pid != getpid() ? visit(pid) : -1;
 
 		if (fd < 0)
 			continue;
@@ -207,18 +213,17 @@ static int scan(int *one)
 	return n;
 }
 
-/* One round: again while that has found more trees. */
+/* One round. All trees are known before anybody is killed: who sweeps an inner one may be killed while it does. */
 static int round_of(int *one)
 {
 	size_t n_trees;
-	int n = 0;
 
 	*one = -1;
 	do {
 		n_trees = trees.n;
-		n += scan(one);
+		scan(adopt_if_inside, one);
 	} while (trees.n > n_trees);
-	return n;
+	return scan(kill_if_inside, one);
 }
 
 /* The server's descriptor says that the file system has gone. */
