@@ -40,8 +40,8 @@ def conformance(row):
     return Suite('conformance-' + row, ['test/conformance.py', '{build}', row], 600, asan=True, needs='conformance')
 
 
-def e2e(file, alone=False):
-    return Suite('e2e-' + file, ['test/e2e/run.py', '{build}', file], 300, asan=True, alone=alone)
+def e2e(file, alone=False, seconds=300, long=False):
+    return Suite('e2e-' + file, ['test/e2e/run.py', '{build}', file], seconds, asan=not long, alone=alone, long=long)
 
 
 # needs: a folder of ../shared, without which the suite is skipped. alone: nothing else runs meanwhile (it measures
@@ -84,6 +84,9 @@ SUITES = [
     e2e('launch_machine', alone=True),
     e2e('launch_host', alone=True),
     e2e('launch_live', alone=True),
+    e2e('launch_load', alone=True),
+    e2e('launch_churn', alone=True),
+    e2e('launch_churn_long', alone=True, seconds=1800, long=True),
 ]
 
 

@@ -107,6 +107,15 @@ static void add_member(char **text, const struct tn_chan *c, uint32_t flags)
 	add_text(text, flags & TN_CREATE_HERE ? " create\n" : "\n");
 }
 
+/* What is printed is true of the kernel too: what the host has done meanwhile is looked at, and mended where it can be. */
+static struct outcome ns(struct tn_changes *ch, const char *argument)
+{
+	enum tn_step step;
+
+	tn_shadow_apply(ch->shadow, NULL, 0, &step);
+	return print_ns(ch, argument);
+}
+
 static struct outcome whence(struct tn_changes *ch, const char *argument)
 {
 	struct tn_name n = { .proc = ch->proc, .want = TN_FOR_ACCESS };
@@ -294,8 +303,7 @@ static struct outcome change(struct tn_changes *ch, char *line)
 static const struct {
 	const char *verb;
 	struct outcome (*answer)(struct tn_changes *ch, const char *argument);
-} questions[] = { { "ns", print_ns }, { "whence", whence }, { "stats", stats },
-	{ "version", version } };
+} questions[] = { { "ns", ns }, { "whence", whence }, { "stats", stats }, { "version", version } };
 
 static struct outcome carry_line(struct tn_changes *ch, char *line)
 {
@@ -358,7 +366,10 @@ void tn_changes_run(struct tn_changes *ch)
 	ch->is_running = true;
 	while (ch->first) {
 		struct item *item = ch->first;
-		struct outcome o = carry_line(ch, item->line);
+		struct outcome o;
+
+		tn_shadow_prune(ch->shadow);
+		o = carry_line(ch, item->line);
 
 		if (item->ask)
 			tn_control_answer(item->ask, o.error, o.text);
@@ -437,8 +448,11 @@ static enum tn_status tell(struct tn_req *r, struct outcome o)
 
 static enum tn_status dev_print(void *arg, struct tn_req *r, struct tn_str text)
 {
+	struct tn_changes *ch = arg;
+
 	(void)text;
-	return tell(r, print_ns(arg, ""));
+	tn_shadow_prune(ch->shadow);
+	return tell(r, print_ns(ch, ""));
 }
 
 static enum tn_status dev_stats(void *arg, struct tn_req *r, struct tn_str text)

@@ -114,20 +114,25 @@ static void out_of_time(uv_timer_t *timer)
 	give_up(timer->data);
 }
 
-static void send_answer(struct tn_control_ask *ask)
+/* false: there is no room for the rest now. */
+static bool send_some(struct tn_control_ask *ask)
 {
 	ssize_t n;
 
 	while (ask->out_sent < ask->out_len) {
 		n = send(ask->fd, ask->out + ask->out_sent, ask->out_len - ask->out_sent,
 		    MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EAGAIN)
-			return; /* on_ask comes again when there is room */
 		if (n < 0)
-			break;
+			return errno != EAGAIN;
 		ask->out_sent += (size_t)n;
 	}
-	ask_close(ask);
+	return true;
+}
+
+static void send_answer(struct tn_control_ask *ask)
+{
+	if (send_some(ask))
+		ask_close(ask); /* else on_ask comes again */
 }
 
 static void on_ask(uv_poll_t *poll, int status, int events);
@@ -287,10 +292,14 @@ void tn_control_end(struct tn_control *c)
 		return;
 	for (ask = c->asks; ask; ask = next) {
 		next = ask->next;
-		if (ask->asked)
+		if (ask->asked) {
 			ask->control = NULL, uv_poll_stop(&ask->poll), ask->hung_up = true;
-		else
-			ask_close(ask);
+			continue;
+		}
+		/* The change that was asked for may be what ended all: its answer goes first. */
+		if (ask->out)
+			send_some(ask);
+		ask_close(ask);
 	}
 	uv_close((uv_handle_t *)&c->poll, control_closed);
 }

@@ -22,13 +22,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef MOVE_MOUNT_BENEATH /* Linux 6.5 */
+#define MOVE_MOUNT_BENEATH 0x200
+#endif
+
 enum { CHILD_SECONDS = 20 };
 
-/* What the child says at the end: op `failed` of n failed at `step`; done and was_fuse of each op behind it. */
+/* What the child says at the end: of each op, whether it was done, or where it failed. error: none could be. */
 struct report {
 	int error;
-	uint32_t step, failed;
-	uint8_t done[TN_LIVE_OPS_MAX], was_fuse[TN_LIVE_OPS_MAX];
+	uint32_t step;
+	struct {
+		int16_t error;
+		uint8_t step, is_done;
+	} ops[TN_LIVE_OPS_MAX];
 };
 
 /* ---- the child ---- */
@@ -42,15 +49,20 @@ struct child {
 	int pipe;
 };
 
-_Noreturn static void finish(struct child *c, enum tn_step step, size_t failed, int error)
+_Noreturn static void finish(struct child *c, enum tn_step step, int error)
 {
 	char whole[sizeof(c->report)];
 
 	c->report.error = error;
 	c->report.step = step;
-	c->report.failed = (uint32_t)failed;
 	memcpy(whole, &c->report, sizeof(whole));
 	_exit(write(c->pipe, whole, sizeof(whole)) == sizeof(whole) ? 0 : 1);
+}
+
+static void fail(struct child *c, size_t i, enum tn_step step, int error)
+{
+	c->report.ops[i].error = (int16_t)error;
+	c->report.ops[i].step = (uint8_t)step;
 }
 
 static int clone_tree(int dir, const char *name)
@@ -66,66 +78,105 @@ static void clone_from_host(struct child *c)
 	for (size_t i = 0; i < c->n; i++) {
 		c->trees[i] = c->ops[i].what == TN_LIVE_HOST ? clone_tree(c->ops[i].fd, "") : -1;
 		if (c->ops[i].what == TN_LIVE_HOST && c->trees[i] < 0)
-			finish(c, TN_STEP_OPEN_TREE, i, errno);
+			fail(c, i, TN_STEP_OPEN_TREE, errno);
 	}
 }
 
-/* The name inside leads to the very file that fd is: then its clone is the better one. */
-static void prefer_inside(struct child *c, size_t i)
+/* Does fd lie in the mount `top`? Kernels before 5.8 do not say: then it is believed. */
+static bool is_in_mount(int fd, uint32_t top)
 {
-	struct stat inside, host;
-	int fd, tree;
+	struct statx x;
 
-	if (!c->ops[i].from)
+	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &x) < 0)
+		return false;
+	return !(x.stx_mask & STATX_MNT_ID) || x.stx_mnt_id == top;
+}
+
+/*
+ * What is mounted below a tree's directories is S's to say, name by name: so the tree is nobody's peer in here. But who
+ * makes a mount name space of his own in here (a nested tenon run) sees later mounts, as he would on the host.
+ */
+static bool make_own_group(int tree)
+{
+	struct mount_attr private = { .propagation = MS_PRIVATE },
+			  shared = { .propagation = MS_SHARED };
+	const unsigned flags = AT_EMPTY_PATH | AT_RECURSIVE;
+
+	return syscall(SYS_mount_setattr, tree, "", flags, &private, sizeof(private)) == 0 &&
+	       syscall(SYS_mount_setattr, tree, "", flags, &shared, sizeof(shared)) == 0;
+}
+
+static int move_tree(int tree, int to, unsigned flags)
+{
+	return (int)syscall(SYS_move_mount, tree, "", to, "",
+	    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | flags);
+}
+
+/*
+ * The tree goes beneath what is there, which goes then: nobody finds the name without a mount. On top it would go with
+ * that one's directory when the host removes it; kernels before 6.5 know no better (EINVAL).
+ */
+static void replace_tree(struct child *c, size_t i, int to)
+{
+	if (move_tree(c->trees[i], to, MOVE_MOUNT_BENEATH) == 0) {
+		c->report.ops[i].is_done = 1;
+		if (umount2(c->ops[i].to, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+			fail(c, i, TN_STEP_UNMOUNT, errno);
 		return;
-	fd = open(c->ops[i].from, O_PATH | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (fstat(fd, &inside) == 0 && fstat(c->ops[i].fd, &host) == 0 &&
-	    inside.st_dev == host.st_dev && inside.st_ino == host.st_ino) {
-		tree = clone_tree(fd, "");
-		if (tree >= 0) {
-			close(c->trees[i]);
-			c->trees[i] = tree;
-		}
 	}
-	close(fd);
+	if (errno == EINVAL && move_tree(c->trees[i], to, 0) == 0)
+		c->report.ops[i].is_done = 1;
+	else
+		fail(c, i, TN_STEP_MOVE_MOUNT, errno);
 }
 
 static void put_tree(struct child *c, size_t i, int to)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
-	const unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
 
 	if (c->place->read_only && syscall(SYS_mount_setattr, c->trees[i], "",
 				       AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
-		finish(c, TN_STEP_READ_ONLY, i, errno);
-	if (syscall(SYS_move_mount, c->trees[i], "", to, "", flags) < 0)
-		finish(c, TN_STEP_MOVE_MOUNT, i, errno);
-	c->report.done[i] = 1;
+		fail(c, i, TN_STEP_READ_ONLY, errno);
+	else if (!make_own_group(c->trees[i]))
+		fail(c, i, TN_STEP_SHARED, errno);
+	else if (c->ops[i].replace)
+		replace_tree(c, i, to);
+	else if (move_tree(c->trees[i], to, 0) < 0)
+		fail(c, i, TN_STEP_MOVE_MOUNT, errno);
+	else
+		c->report.ops[i].is_done = 1;
 }
 
-static void do_mount(struct child *c, size_t i)
+static void unmount(struct child *c, size_t i)
 {
-	int to = open(c->ops[i].to, O_PATH | O_CLOEXEC);
-	struct stat st;
+	if (umount2(c->ops[i].to, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+		fail(c, i, TN_STEP_UNMOUNT, errno);
+	else
+		c->report.ops[i].is_done = 1;
+}
 
-	if (to < 0 || fstat(to, &st) < 0)
-		finish(c, TN_STEP_MOVE_MOUNT, i, errno);
-	c->report.was_fuse[i] = st.st_dev == c->place->device;
-	if (c->ops[i].what == TN_LIVE_FUSE) {
-		if (st.st_dev == c->place->device) {
-			close(to);
-			return;
-		}
-		c->trees[i] = clone_tree(AT_FDCWD, c->ops[i].from);
-		if (c->trees[i] < 0)
-			finish(c, TN_STEP_OPEN_TREE, i, errno);
-	} else {
-		prefer_inside(c, i);
+static void do_op(struct child *c, size_t i)
+{
+	const struct tn_live_op *op = &c->ops[i];
+	int to;
+
+	if (c->report.ops[i].error)
+		return;
+	if (op->what == TN_LIVE_FUSE && (c->trees[i] = clone_tree(AT_FDCWD, op->from)) < 0) {
+		fail(c, i, TN_STEP_OPEN_TREE, errno);
+		return;
 	}
-	put_tree(c, i, to);
-	close(to);
+	to = open(op->to, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (to >= 0 && is_in_mount(to, op->top)) {
+		if (op->what == TN_LIVE_UNMOUNT)
+			unmount(c, i);
+		else
+			put_tree(c, i, to);
+	} else {
+		fail(c, i, TN_STEP_MOVE_MOUNT, to < 0 ? errno : ESTALE);
+	}
+	if (to >= 0)
+		close(to);
 }
 
 _Noreturn static void child_main(struct child *c, int mntns)
@@ -135,16 +186,10 @@ _Noreturn static void child_main(struct child *c, int mntns)
 	alarm(CHILD_SECONDS);
 	clone_from_host(c);
 	if (setns(mntns, CLONE_NEWNS) < 0)
-		finish(c, TN_STEP_ENTER, c->n, errno);
-	for (size_t i = 0; i < c->n; i++) {
-		if (c->ops[i].what != TN_LIVE_UNMOUNT)
-			do_mount(c, i);
-		else if (umount2(c->ops[i].to, MNT_DETACH) < 0)
-			finish(c, TN_STEP_UNMOUNT, i, errno);
-		else
-			c->report.done[i] = 1;
-	}
-	finish(c, TN_STEP_NONE, c->n, 0);
+		finish(c, TN_STEP_ENTER, errno);
+	for (size_t i = 0; i < c->n; i++)
+		do_op(c, i);
+	finish(c, TN_STEP_NONE, 0);
 }
 
 /* ---- S ---- */
@@ -167,22 +212,38 @@ static int open_by(pid_t pid, uint64_t mntns)
 	return -1;
 }
 
-static int open_mntns(const struct tn_live_place *place)
+/* The name space, and by which process; -1: nobody is in it. */
+static int open_mntns(const struct tn_live_place *place, pid_t *by)
 {
 	struct dirent *e;
 	DIR *proc;
-	int fd = open_by(place->pids[0], place->mntns);
+	int fd = -1;
 
-	if (fd < 0)
-		fd = open_by(place->pids[1], place->mntns);
+	for (size_t i = 0; i < 2 && fd < 0; i++) {
+		*by = place->pids[i];
+		fd = open_by(*by, place->mntns);
+	}
 	if (fd >= 0)
 		return fd;
 	proc = opendir("/proc");
-	while (fd < 0 && proc && (e = readdir(proc)))
-		fd = open_by((pid_t)atoi(e->d_name), place->mntns);
+	while (fd < 0 && proc && (e = readdir(proc))) {
+		*by = (pid_t)atoi(e->d_name);
+		fd = open_by(*by, place->mntns);
+	}
 	if (proc)
 		closedir(proc);
 	return fd;
+}
+
+pid_t tn_live_someone(const struct tn_live_place *place)
+{
+	pid_t by = 0;
+	int fd = open_mntns(place, &by);
+
+	if (fd < 0)
+		return 0;
+	close(fd);
+	return by;
 }
 
 struct waiting {
@@ -243,15 +304,24 @@ static pid_t start_child(const struct tn_live_place *place, struct tn_live_op *o
 	return pid;
 }
 
-int tn_live_run(struct tn_host_loop *hl, const struct tn_live_place *place, struct tn_live_op *ops,
-    size_t n, enum tn_step *step, size_t *failed)
+static void take_report(const struct report *report, struct tn_live_op *ops, size_t n)
 {
-	int ends[2], mntns = open_mntns(place), status;
+	for (size_t i = 0; i < n; i++) {
+		ops[i].is_done = report->ops[i].is_done;
+		ops[i].error = report->ops[i].error;
+		ops[i].step = (enum tn_step)report->ops[i].step;
+	}
+}
+
+int tn_live_run(struct tn_host_loop *hl, const struct tn_live_place *place, struct tn_live_op *ops,
+    size_t n, enum tn_step *step)
+{
 	struct report report = { .error = EIO, .step = TN_STEP_ENTER };
+	int ends[2], mntns, status;
 	pid_t pid;
 
 	*step = TN_STEP_ENTER;
-	*failed = n;
+	mntns = open_mntns(place, &pid);
 	if (mntns < 0 || n > TN_LIVE_OPS_MAX)
 		return mntns < 0 ? ESRCH : EMFILE;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
@@ -261,19 +331,13 @@ int tn_live_run(struct tn_host_loop *hl, const struct tn_live_place *place, stru
 	pid = start_child(place, ops, n, mntns, ends);
 	close(mntns);
 	if (pid > 0 && !await_report(hl, ends[0], &report)) {
-		report = (struct report){ .error = ETIMEDOUT,
-			.step = TN_STEP_ENTER,
-			.failed = (uint32_t)n };
+		report = (struct report){ .error = ETIMEDOUT, .step = TN_STEP_ENTER };
 		kill(pid, SIGKILL);
 	}
 	close(ends[0]);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
 	}
-	for (size_t i = 0; i < n; i++) {
-		ops[i].is_done = report.done[i];
-		ops[i].was_fuse = report.was_fuse[i];
-	}
+	take_report(&report, ops, n);
 	*step = (enum tn_step)report.step;
-	*failed = report.failed;
 	return report.error;
 }

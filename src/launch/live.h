@@ -11,35 +11,42 @@
 
 enum tn_live_what {
 	TN_LIVE_HOST,   /* a file or directory of the host */
-	TN_LIVE_FUSE,   /* a hidden name of our FUSE file system; nothing if `to` is in that already */
+	TN_LIVE_FUSE,   /* a hidden name of our FUSE file system */
 	TN_LIVE_UNMOUNT /* what is uppermost at `to` */
 };
 
 struct tn_live_op {
 	enum tn_live_what what;
 	int fd;           /* HOST: O_PATH of it, in M0; borrowed */
-	const char *from; /* FUSE: the hidden name. HOST: a name inside that may lead to the same file, or NULL: a clone made
-	                   * inside is a peer of it, so that what is mounted below later is seen at both */
-	const char *to;   /* absolute, inside; symbolic links are followed */
-	bool is_done;     /* answer: a mount was made or taken away */
-	bool was_fuse;    /* answer: `to` was in our FUSE file system before */
+	const char *from; /* FUSE: the hidden name */
+	const char *to;   /* absolute, inside */
+	uint32_t
+	    top; /* the mount that `to` must lead into: else the name has changed meanwhile, ESTALE */
+	bool replace; /* HOST, FUSE: in the stead of that mount, which is one of ours */
+	bool is_done; /* answer: a mount was made or taken away */
+	int error;    /* answer: 0, or an errno with the step */
+	enum tn_step step;
 };
 
 #define TN_LIVE_OPS_MAX 256
 
 /* Where: the name space M1 and what is known of it. */
 struct tn_live_place {
-	uint64_t mntns;  /* M1's inode */
-	pid_t pids[2];   /* processes that are probably in it; 0: none. If they are not, one is looked for */
-	dev_t device;    /* of our FUSE file system */
-	bool read_only;  /* what is put there cannot be written to */
+	uint64_t mntns; /* M1's inode */
+	pid_t pids
+	    [2]; /* processes that are probably in it; 0: none. If they are not, one is looked for */
+	dev_t device;   /* of our FUSE file system */
+	bool read_only; /* what is put there cannot be written to */
 };
 
+/* A process in the name space; 0: nobody is in it any more. */
+pid_t tn_live_someone(const struct tn_live_place *place);
+
 /*
- * Does ops in order until one fails. Turns the loop until the child has ended. 0, or an errno with *step and *failed (which
- * one; n: none of them, but the whole). ESRCH: nobody is in the name space any more.
+ * Does ops in order; one that fails does not keep the others from being done, but a place's later ones find another `top`.
+ * Turns the loop until the child has ended. 0: each has its answer; or an errno with *step, and none was done.
  */
-int tn_live_run(struct tn_host_loop *hl, const struct tn_live_place *place, struct tn_live_op *ops, size_t n,
-    enum tn_step *step, size_t *failed);
+int tn_live_run(struct tn_host_loop *hl, const struct tn_live_place *place, struct tn_live_op *ops,
+    size_t n, enum tn_step *step);
 
 #endif

@@ -1,12 +1,14 @@
 /*
- * Wants are collected from the mount table; for each head the difference to its stack becomes operations of a child
- * (live.h): pops down to a layer that fits, or one push. All operations of a change go to one child, in the order of the
- * mounts. A head that no name reaches now waits: it is covered in the kernel too, and is looked at at the next change.
+ * What is wanted is collected from the mount table. Then rounds: the kernel's tables are read, each head's places are held
+ * against them (plan.c), and the difference goes to one child (live.h). What a round did may make places, or take away the
+ * mounts of others: so there is another round until nothing is left to do. Nothing of the kernel's is believed to be as it
+ * was: the host may have removed a directory, and with it what was mounted there.
  */
 #include "launch/shadow.h"
 
 #include "host/posix/hostfs.h"
 #include "host/posix/node.h"
+#include "launch/shadow_in.h"
 #include "lib/call.h"
 
 #include <dirent.h>
@@ -17,50 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum kind { ABSENT, HOST, FUSE };
-
-/* Of a place whose bind is replaced again and again: then all go, and for a moment the lowest is seen. */
-enum { LAYERS_MAX = 16 };
-
-/* Something the kernel has, or is to have, at a place. instance, path: HOST's identity. */
-struct layer {
-	enum kind kind;
-	uint64_t instance, path;
-};
-
-struct head {
-	struct head *next;
-	struct tn_chan *under; /* counted: the file mounted upon; holds its number */
-	char *place;           /* the name by which the head was made */
-	char *pinned;          /* as FUSE knows the place while there are layers, or NULL */
-	unsigned hidden;       /* number of its hidden name; 0: none */
-	struct layer *layers;  /* from the lowest up */
-	size_t n;
-	bool base_is_fuse; /* below the lowest there is FUSE */
-
-	/* while a change is applied */
-	struct layer want;
-	struct tn_chan *source; /* HOST: counted */
-	const char *reach;      /* a name that leads there now, or NULL */
-};
-
-struct tn_shadow {
-	struct tn_host_loop *hl;
-	struct tn_proc *proc;
-	struct launch_fuse *f;
-	struct tn_live_place place;
-	struct head *heads, **tail; /* in the order in which they were made */
-	unsigned n_hidden;
-	bool no_memory;
-};
-
-/* A change as it is handed to the child, and whose stack each operation belongs to. */
-struct plan {
-	struct tn_live_op ops[TN_LIVE_OPS_MAX];
-	struct head *heads[TN_LIVE_OPS_MAX];
-	char *texts[TN_LIVE_OPS_MAX];
-	size_t n;
-};
+enum { ROUNDS_MAX = 16 };
 
 /* ---- heads ---- */
 
@@ -81,20 +40,20 @@ void tn_shadow_door(struct tn_shadow *s, struct launch_fuse *f)
 	s->f = f;
 }
 
-static void head_free(struct head *h)
+static void head_free(struct shadow_head *h)
 {
 	tn_chan_put(h->under);
 	tn_chan_put(h->source);
 	free(h->place);
 	free(h->pinned);
-	free(h->layers);
+	free(h->at);
 	free(h);
 }
 
 void tn_shadow_free(struct tn_shadow *s)
 {
 	while (s && s->heads) {
-		struct head *next = s->heads->next;
+		struct shadow_head *next = s->heads->next;
 
 		head_free(s->heads);
 		s->heads = next;
@@ -117,9 +76,9 @@ static char *path_text(const struct tn_path *path)
 	return text;
 }
 
-static struct head *head_of(struct tn_shadow *s, struct tn_chan *under)
+static struct shadow_head *head_of(struct tn_shadow *s, struct tn_chan *under)
 {
-	struct head *h;
+	struct shadow_head *h;
 
 	for (h = s->heads; h; h = h->next) {
 		if (tn_chan_same(h->under, under))
@@ -138,26 +97,47 @@ static struct head *head_of(struct tn_shadow *s, struct tn_chan *under)
 	return h;
 }
 
-/* Heads of which nothing is left to do or to undo. */
+static void unpin(struct tn_shadow *s, struct shadow_head *h)
+{
+	if (!h->pinned)
+		return;
+	launch_fuse_unpin(s->f, h->pinned);
+	free(h->pinned);
+	free(h->at);
+	h->pinned = h->at = NULL;
+	h->has_moved = false;
+}
+
+/* The head is no more, and the kernel has no mount of it. */
+static void head_end(struct tn_shadow *s, struct shadow_head *h)
+{
+	char *name = h->hidden ? shadow_hidden_name(h->hidden) : NULL;
+
+	if (name) {
+		launch_fuse_unpin(s->f, name);
+		launch_fuse_hide(s->f, name + 1);
+	}
+	free(name);
+	unpin(s, h);
+	head_free(h);
+}
+
+/* Only when no mount lies there any more may the kernel look at these names again. */
 static void forget_absent(struct tn_shadow *s)
 {
-	struct head **at = &s->heads;
+	struct shadow_head **at = &s->heads;
 
 	while (*at) {
-		struct head *h = *at;
+		struct shadow_head *h = *at;
 
-		if (h->n || h->want.kind != ABSENT) {
+		if (h->n_pinned == 0 && (h->want != SHADOW_HOST || h->has_moved))
+			unpin(s, h);
+		if (h->n_mounts || h->want != SHADOW_ABSENT) {
 			at = &h->next;
 			continue;
 		}
-		if (h->hidden) {
-			char name[32];
-
-			snprintf(name, sizeof(name), LAUNCH_HIDDEN "%u", h->hidden);
-			launch_fuse_hide(s->f, name);
-		}
 		*at = h->next;
-		head_free(h);
+		head_end(s, h);
 	}
 	s->tail = at;
 }
@@ -173,251 +153,225 @@ static bool is_host(const struct tn_shadow *s, const struct tn_chan *c)
 static void want_member(void *arg, struct tn_chan *under, const struct tn_member *m)
 {
 	struct tn_shadow *s = arg;
-	struct head *h = head_of(s, under);
+	struct shadow_head *h = head_of(s, under);
 
 	if (!h) {
 		s->no_memory = true;
 		return;
 	}
-	if (h->want.kind == ABSENT && is_host(s, m->to)) {
-		h->want = (struct layer){ HOST, m->to->server->instance, m->to->qid.path };
+	if (h->want == SHADOW_ABSENT && is_host(s, m->to)) {
+		h->want = SHADOW_HOST;
 		h->source = tn_chan_get(m->to);
 		return;
 	}
-	h->want = (struct layer){ .kind = FUSE };
+	h->want = SHADOW_FUSE;
 	tn_chan_put(h->source);
 	h->source = NULL;
 }
 
+static bool is_same_want(enum shadow_kind kind, const struct tn_chan *source,
+    const struct shadow_head *h)
+{
+	return kind == h->want && (kind != SHADOW_HOST || tn_chan_same(source, h->source));
+}
+
+struct wish {
+	enum shadow_kind kind;
+	struct tn_chan *source;
+};
+
+/* What each head is to be; is_changed says which are to be another thing than before. */
 static bool collect(struct tn_shadow *s)
 {
-	for (struct head *h = s->heads; h; h = h->next) {
-		h->want = (struct layer){ .kind = ABSENT };
-		tn_chan_put(h->source);
+	struct shadow_head *h;
+	struct wish *old;
+	size_t n = 0, i = 0;
+
+	for (h = s->heads; h; h = h->next)
+		n++;
+	old = calloc(n + 1, sizeof(*old));
+	if (!old)
+		return false;
+	for (h = s->heads; h; h = h->next) {
+		old[i++] = (struct wish){ h->want, h->source };
+		h->want = SHADOW_ABSENT;
 		h->source = NULL;
-		h->reach = NULL;
 	}
 	s->no_memory = false;
 	tn_ns_each(s->proc->ns, want_member, s);
+	i = 0;
+	for (h = s->heads; h; h = h->next, i++) {
+		h->is_changed = i >= n || !is_same_want(old[i].kind, old[i].source, h);
+		if (i < n)
+			tn_chan_put(old[i].source);
+	}
+	free(old);
 	return !s->no_memory;
 }
 
-/* ---- where it is ---- */
+/* ---- what the host has removed ---- */
 
-static bool leads_to(struct tn_shadow *s, const char *name, const struct head *h)
+static bool is_removed(const struct tn_chan *c)
+{
+	int fd = tn_hostfs_path_fd(c);
+	struct stat st;
+	bool removed = fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return removed;
+}
+
+void tn_shadow_prune(struct tn_shadow *s)
+{
+	struct tn_chan *under;
+	struct tn_members *list;
+	uint64_t serial = 0;
+
+	while ((list = tn_ns_head_after(s->proc->ns, &serial, &under))) {
+		if (is_host(s, under) && is_removed(under))
+			tn_ns_unmount(s->proc->ns, under, NULL);
+		tn_members_put(list);
+	}
+}
+
+/* ---- where FUSE serves it ---- */
+
+/* The name, free of symbolic links, if it leads to the head now; for free(). */
+static char *leads_to(struct tn_shadow *s, const char *name, const struct shadow_head *h)
 {
 	struct tn_chan *c = name[0] == '/' ? tn_call_walk(s->proc, name, TN_FOR_TARGET) : NULL;
-	bool same = c && tn_chan_same(c, h->under);
+	char *text = c && tn_chan_same(c, h->under) ? path_text(c->path) : NULL;
 
 	tn_chan_put(c);
-	return same;
+	return text;
 }
 
-static bool find_name(struct tn_shadow *s, struct head *h, const char *const *names, size_t n_names)
+static char *find_name(struct tn_shadow *s, const struct shadow_head *h, const char *const *names,
+    size_t n_names)
 {
-	h->reach = leads_to(s, h->place, h) ? h->place : NULL;
-	for (size_t i = 0; i < n_names && !h->reach; i++)
-		h->reach = leads_to(s, names[i], h) ? names[i] : NULL;
-	return h->reach != NULL;
+	char *found = leads_to(s, h->place, h);
+
+	for (size_t i = 0; i < n_names && !found; i++)
+		found = leads_to(s, names[i], h);
+	return found;
 }
 
-/* The name that FUSE knows a place by: below a directory that is shown through a hidden name, that one. */
-static char *fuse_name(const struct tn_shadow *s, const char *name)
+/* Another head had the name, and its file another name by now: what is mounted there is this one's. */
+static void take_name(struct tn_shadow *s, const char *pinned)
 {
-	const struct head *best = NULL;
-	size_t best_len = 0;
-	char *text;
+	for (struct shadow_head *h = s->heads; h; h = h->next) {
+		if (h->pinned && strcmp(h->pinned, pinned) == 0)
+			unpin(s, h);
+	}
+}
 
-	for (const struct head *h = s->heads; h; h = h->next) {
-		size_t len = strlen(h->place);
+/* The name in FUSE by which a head that the kernel is to serve is mounted upon, while it is. */
+static bool pin_heads(struct tn_shadow *s, const char *const *names, size_t n_names)
+{
+	for (struct shadow_head *h = s->heads; h; h = h->next) {
+		char *name, *pinned;
 
-		if (h->n == 0 || h->layers[h->n - 1].kind != FUSE || len < best_len)
+		/* "/" is FUSE's own root; a head below a `#` name has no place in the kernel. */
+		if (h->want != SHADOW_HOST || h->pinned || (h->n_mounts && !h->is_changed) ||
+		    h->place[0] != '/' || !h->place[1])
 			continue;
-		if (strncmp(h->place, name, len) == 0 && name[len] == '/') {
-			best = h;
-			best_len = len;
+		name = find_name(s, h, names, n_names);
+		pinned = name ? shadow_fuse_name(s, name) : NULL;
+		if (!pinned) {
+			free(name);
+			continue;
 		}
+		if (launch_fuse_pin(s->f, pinned) < 0) {
+			free(name);
+			free(pinned);
+			return false;
+		}
+		take_name(s, pinned);
+		h->at = name;
+		h->pinned = pinned;
 	}
-	if (!best)
-		return strdup(name);
-	return asprintf(&text, "/" LAUNCH_HIDDEN "%u%s", best->hidden, name + best_len) < 0 ? NULL
-											    : text;
-}
-
-/* ---- the difference ---- */
-
-static bool same_layer(const struct layer *a, const struct layer *b)
-{
-	return a->kind == b->kind && a->instance == b->instance && a->path == b->path;
-}
-
-/* How many layers stay: up to the uppermost that is what is wanted; 0: none is, -1: nothing is to be taken away. */
-static long layers_to_keep(const struct head *h)
-{
-	if (h->want.kind == ABSENT || (h->want.kind == FUSE && h->base_is_fuse))
-		return 0;
-	for (size_t i = h->n; i > 0; i--) {
-		if (same_layer(&h->layers[i - 1], &h->want))
-			return (long)i;
-	}
-	return h->n < LAYERS_MAX ? -1 : 0;
+	return true;
 }
 
 /*
- * Only a file of the host can lie in a directory that the kernel serves. FUSE is asked for anew each time: what covered
- * its place may have gone.
+ * The host may have renamed a file that is mounted upon in a union: the kernel's mount there goes. Of a server elsewhere it
+ * is not asked, for its answer may take long: there the mount stays at the old name until it is unmounted.
  */
-static bool wants_push(const struct tn_shadow *s, const struct head *h, long keep)
+static void find_moved(struct tn_shadow *s)
 {
-	if (h->want.kind == HOST)
-		return keep <= 0;
-	return h->want.kind == FUSE && keep <= 0 && !(h->n && h->base_is_fuse) &&
-	       is_host(s, h->under);
-}
+	for (struct shadow_head *h = s->heads; h; h = h->next) {
+		char *name = h->pinned && is_host(s, h->under) ? leads_to(s, h->at, h) : NULL;
 
-static int plan_add(struct plan *p, struct head *h, struct tn_live_op op, char *text)
-{
-	if (p->n == TN_LIVE_OPS_MAX) {
-		free(text);
-		return ENOSPC;
+		h->has_moved = h->pinned && is_host(s, h->under) && !name;
+		free(name);
 	}
-	p->texts[p->n] = text;
-	p->heads[p->n] = h;
-	p->ops[p->n++] = op;
-	return 0;
 }
 
-static int plan_host(struct plan *p, struct head *h)
+/* ---- rounds ---- */
+
+/* The error of a head that the change was about; others are tried again at the next change. */
+static int settle(struct shadow_plan *p, enum tn_step *step, bool *did)
 {
-	char *from = path_text(h->source->path);
-	int fd = from ? tn_hostfs_path_fd(h->source) : -1;
-	struct tn_live_op op = { .what = TN_LIVE_HOST, .fd = fd, .to = h->reach };
-	int error = fd < 0 ? (from ? errno : ENOMEM) : 0;
+	int error = p->no_memory ? ENOMEM : 0;
 
-	if (!error) {
-		op.from = from[0] == '/' ? from : NULL;
-		error = plan_add(p, h, op, from);
-		if (error)
-			close(fd);
-		return error;
-	}
-	free(from);
-	return error;
-}
-
-static int plan_fuse(struct tn_shadow *s, struct plan *p, struct head *h)
-{
-	struct tn_live_op op = { .what = TN_LIVE_FUSE, .fd = -1, .to = h->reach };
-	bool is_new = h->hidden == 0;
-	char *from;
-
-	if (is_new)
-		h->hidden = ++s->n_hidden;
-	if (asprintf(&from, "/" LAUNCH_HIDDEN "%u", h->hidden) < 0)
-		return ENOMEM;
-	if (is_new &&
-	    (launch_fuse_show(s->f, from + 1, h->under) < 0 || launch_fuse_pin(s->f, from) < 0)) {
-		free(from);
-		return ENOMEM;
-	}
-	op.from = from;
-	return plan_add(p, h, op, from);
-}
-
-static int plan_head(struct tn_shadow *s, struct plan *p, struct head *h, const char *const *names,
-    size_t n_names)
-{
-	long keep = layers_to_keep(h);
-	bool push = wants_push(s, h, keep);
-	int error = 0;
-
-	if ((keep < 0 || (size_t)keep == h->n) && !push)
-		return 0;
-	if (!find_name(s, h, names, n_names))
-		return 0;
-	/* FUSE is pushed only where the kernel serves: no name of FUSE's is on the way. */
-	if (push && h->want.kind == HOST && !h->pinned) {
-		h->pinned = fuse_name(s, h->reach);
-		error = h->pinned && launch_fuse_pin(s->f, h->pinned) == 0 ? 0 : ENOMEM;
-	}
-	for (size_t i = h->n; !error && keep >= 0 && i > (size_t)keep; i--)
-		error = plan_add(p, h,
-		    (struct tn_live_op){ .what = TN_LIVE_UNMOUNT, .fd = -1, .to = h->reach }, NULL);
-	if (!error && push)
-		error = h->want.kind == HOST ? plan_host(p, h) : plan_fuse(s, p, h);
-	return error;
-}
-
-/* ---- what came of it ---- */
-
-static void layer_push(struct head *h, bool was_fuse)
-{
-	struct layer *more = realloc(h->layers, (h->n + 1) * sizeof(*more));
-
-	if (h->n == 0)
-		h->base_is_fuse = was_fuse;
-	if (!more)
-		return; /* the mount is there and stays; it cannot be undone by a later change */
-	h->layers = more;
-	h->layers[h->n++] = h->want;
-}
-
-static void settle(struct tn_shadow *s, struct plan *p)
-{
 	for (size_t i = 0; i < p->n; i++) {
-		struct head *h = p->heads[i];
-
 		if (p->ops[i].fd >= 0)
 			close(p->ops[i].fd);
-		free(p->texts[i]);
-		if (!p->ops[i].is_done)
+		free(p->texts[i][0]);
+		free(p->texts[i][1]);
+		*did = *did || p->ops[i].is_done;
+		if (error || !p->ops[i].error || !p->heads[i]->is_changed)
 			continue;
-		if (p->ops[i].what == TN_LIVE_UNMOUNT)
-			h->n--;
-		else
-			layer_push(h, p->ops[i].was_fuse);
+		error = p->ops[i].error;
+		*step = p->ops[i].step;
 	}
-	/* Only now, when no mount lies there any more, may the kernel look at these names again. */
-	for (struct head *h = s->heads; h; h = h->next) {
-		if (h->n || !h->pinned)
-			continue;
-		launch_fuse_unpin(s->f, h->pinned);
-		free(h->pinned);
-		h->pinned = NULL;
-	}
+	return error;
+}
+
+static int apply_round(struct tn_shadow *s, const char *const *names, size_t n_names,
+    enum tn_step *step, bool *did)
+{
+	struct shadow_plan *p = calloc(1, sizeof(*p));
+	int error = p ? shadow_look(s) : ENOMEM, failed = 0;
+
+	*did = false;
+	if (!error && !pin_heads(s, names, n_names))
+		error = ENOMEM;
+	if (!error)
+		shadow_plan(s, p);
+	while (launch_fuse_is_telling(s->f))
+		tn_host_loop_turn(tn_host_loop_core(s->hl));
+	if (!error && p->n)
+		error = tn_live_run(s->hl, &s->place, p->ops, p->n, step);
+	if (p)
+		failed = settle(p, step, did);
+	shadow_look_away(s);
+	free(p);
+	return error ? error : failed;
 }
 
 int tn_shadow_apply(struct tn_shadow *s, const char *const *names, size_t n_names,
     enum tn_step *step)
 {
-	struct plan *p = calloc(1, sizeof(*p));
-	int error = p && collect(s) ? 0 : ENOMEM;
-	size_t failed;
+	int error = collect(s) ? 0 : ENOMEM;
+	bool did = true;
 
 	*step = TN_STEP_BIND;
-	for (struct head *h = s->heads; !error && h; h = h->next) {
-		/* "/" is FUSE's own root; a head below a `#` name has no place in the kernel. */
-		if (h->place[0] == '/' && h->place[1])
-			error = plan_head(s, p, h, names, n_names);
+	find_moved(s);
+	for (int i = 0; !error && did && i < ROUNDS_MAX; i++) {
+		error = apply_round(s, names, n_names, step, &did);
+		if (error == ESRCH && i > 0)
+			return 0; /* the change was the last thing that somebody waited for inside */
 	}
-	while (launch_fuse_is_telling(s->f))
-		tn_host_loop_turn(tn_host_loop_core(s->hl));
-	if (!error && p->n)
-		error = tn_live_run(s->hl, &s->place, p->ops, p->n, step, &failed);
-	if (p)
-		settle(s, p);
-	forget_absent(s);
-	free(p);
+	if (!error)
+		forget_absent(s);
 	return error;
 }
 
 size_t tn_shadow_count(const struct tn_shadow *s)
 {
-	size_t n = 0;
-
-	for (const struct head *h = s->heads; h; h = h->next)
-		n += h->n;
-	return n;
+	return s->n_mounts;
 }
 
 /* ---- the host's root ---- */

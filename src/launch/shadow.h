@@ -1,12 +1,11 @@
 /*
  * The kernel's mounts as the shadow of a name space. What is one plain file or directory of the host is bound by the
  * kernel; everything else is served by FUSE, and where a directory of the host lies around it, a hidden FUSE name is
- * bound onto its place. After each change the mounts that are wanted are held against those that are there, and the
- * difference is applied. launcher.md sections 3 and 4.
+ * bound onto its place. After each change the mounts that are wanted are held against those that are there, as
+ * /proc/PID/mountinfo tells them, and the difference is applied. launcher.md sections 3 and 4.
  *
- * A mount point of the name space (a head) is known by the identity of the file mounted upon. What the kernel has there
- * is a stack of layers: a new layer goes on top, so that a name is never without one; what was below is found again
- * when it is wanted again.
+ * A mount point of the name space (a head) is known by the identity of the file mounted upon: the kernel has a mount at
+ * every name by which it shows that file (plan.c).
  */
 #ifndef TN_LAUNCH_SHADOW_H
 #define TN_LAUNCH_SHADOW_H
@@ -37,7 +36,14 @@ int tn_shadow_roots(struct tn_shadow *s, bool (*each)(void *arg, const char *nam
  * changed mount points may be reached, for those whose own name is covered. 0, or an errno with *step; then what
  * was done so far stays done, and a second call (with the name space put right) goes on from there.
  */
-int tn_shadow_apply(struct tn_shadow *s, const char *const *names, size_t n_names, enum tn_step *step);
+int tn_shadow_apply(struct tn_shadow *s, const char *const *names, size_t n_names,
+    enum tn_step *step);
+
+/*
+ * Takes out of the name space what is mounted on files that the host has removed: the kernel's mounts there went without a
+ * word, and no name leads to them any more. Asked before the name space is shown or changed.
+ */
+void tn_shadow_prune(struct tn_shadow *s);
 
 /* How many mounts of the kernel's there are: for stats. */
 size_t tn_shadow_count(const struct tn_shadow *s);

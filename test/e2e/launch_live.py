@@ -180,6 +180,87 @@ def _(b):
                'mv a/k a/l; test -e b/k || echo gone; mv a/l a/k', 'g\nf\ngone\n')
 
 
+@case('a file is a mount point by each of its names, also those in a union and by #host')
+def _(b):
+    tree(b, a__x__f='F', b__f='B', c__new='N', u__f='U')
+    for who in people():
+        inside(b, who, "-B $PWD/u=$PWD/a -b $PWD/b=#host$PWD/a", 'tenon bind $PWD/c $PWD/u/x; ls u/x a/x b/x; '
+               'tenon unmount $PWD/a/x; ls u/x a/x b/x', 'a/x:\nnew\n\nb/x:\nnew\n\nu/x:\nnew\na/x:\nf\n\nb/x:\nf\n\nu/x:\nf\n')
+
+
+@case('a mount point is crossed once: what is bound to a name later is not seen where that was bound')
+def _(b):
+    """namespace-semantics.md 2: bind /a /m; bind /b /a: /m still shows the plain /a."""
+    tree(b, a__f='A', b__f='B', m__f='M')
+    for who in people():
+        inside(b, who, '', 'tenon bind $PWD/a $PWD/m; tenon bind $PWD/b $PWD/a; cat m/f a/f; tenon unmount $PWD/a; cat m/f a/f',
+               'ABAA')
+
+
+@case('what is bound on a directory that the host removes is gone from ns too; on one that it renames it goes along')
+def _(b):
+    for who in people():
+        tree(b, new__f='N', a__f='A', k__f='K')
+        p = b.start("exec %stenon run -b $PWD/a=$PWD/new -b $PWD/k=$PWD/new sh -c 'echo $$; while test ! -e stop; do sleep "
+                    "0.005; done; cat moved/f'" % who)
+        pid = b.read_until(p, '\n').strip()
+        b.shows('rm -r a; mv k moved; mkdir a; echo new >a/f')
+        b.shows('%stenon ns -p %s | grep " $PWD/[akm]"' % (who, pid), 'bind -c %s/new %s/k\n' % (b.dir, b.dir))
+        b.shows('%stenon unmount -p %s $PWD/a' % (who, pid), '', '...not mounted\n')
+        b.shows('%stenon bind -p %s $PWD/a /n/a && touch stop' % (who, pid))
+        b.read_until(p, 'N')
+        assert p.wait(10) == 0
+        b.shows('rm -r a moved new stop')
+
+
+@case('a name is never without what is bound there while that is replaced')
+def _(b):
+    tree(b, a__f='A\n', b__f='B\n', k__f='K\n')
+    for who in people():
+        inside(b, who, '-b $PWD/k=$PWD/a', '''
+            (while test ! -e stop; do cat k/f || echo failed; done | sort -u) &
+            for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do tenon bind $PWD/b $PWD/k; tenon bind $PWD/a $PWD/k; done
+            touch stop; wait; rm stop; grep -c $PWD/k /proc/self/mountinfo''', 'A\nB\n1\n')
+
+
+@case('a bind outlives what was bound at its name before')
+def _(b):
+    for who in people():
+        tree(b, a__f='A', b__f='B', k__f='K')
+        p = b.start("exec %stenon run -b $PWD/k=$PWD/a sh -c 'echo $$; while test ! -e stop; do sleep 0.005; done; cat k/f'" % who)
+        pid = b.read_until(p, '\n').strip()
+        b.shows('%stenon bind -p %s $PWD/b $PWD/k; rm -r a; touch stop' % (who, pid))
+        b.read_until(p, 'B')
+        assert p.wait(10) == 0
+        b.shows('rm stop')
+
+
+@case('a mount point that a server has renamed or removed is unmounted by the name that ns shows')
+def _(b):
+    for who in people():
+        tree(b, share__d__f='D', share__e__f='E', a__f='A')
+        e = b.export('share')
+        p = b.start("exec %stenon run -m '/n/far=%s' -b /n/far/d=$PWD/a -b /n/far/e=$PWD/a sh -c 'echo $$; while test ! -e stop; "
+                    "do sleep 0.005; done; ls /n/far; cat /n/far/moved/f; grep -c /n/far/ /proc/self/mountinfo'" % (who, e.dial))
+        pid = b.read_until(p, '\n').strip()
+        b.shows('mv share/d share/moved; rm -r share/e')
+        b.shows('%stenon unmount -p %s /n/far/d' % (who, pid))
+        b.shows('%stenon unmount -p %s $PWD/a /n/far/e' % (who, pid))
+        b.shows('%stenon unmount -p %s /n/far/e' % (who, pid), '', '...file does not exist\n')
+        b.shows('touch stop')
+        b.read_until(p, 'moved\nD0\n')
+        assert p.wait(10) == 1  # grep's
+        b.shows('rm -r share stop')
+
+
+@case('a bind onto a name of the host that is not there leaves no mark')
+def _(b):
+    tree(b, a__f='A', file='text')
+    for who in people():
+        inside(b, who, '', 'tenon bind $PWD/a $PWD/no/such; tenon bind $PWD/file $PWD/no/such', '',
+               '...no/such: file does not exist, and none is made for it\n...no/such: file does not exist, and none is made for it\n', 1)
+
+
 @case('a change that cannot be made changes nothing')
 def _(b):
     tree(b, a__f='A', file='text')
