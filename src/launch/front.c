@@ -31,7 +31,8 @@ struct front {
 	int server_life; /* --pids: pid 1's socket to S, until CMD is forked; else -1 */
 	int signals;     /* signalfd */
 	pid_t server_pid, cmd;
-	dev_t device;     /* of the FUSE file system: what to sweep by */
+	dev_t device; /* of the FUSE file system: what to sweep by */
+	int pin; /* M1, so that nobody else gets that number; -1 before CMD is inside, and behind its end */
 	int status;       /* CMD's wait status */
 	uint64_t stops;   /* of CMD, as heard of */
 	bool has_stopped; /* since the front last went on */
@@ -208,8 +209,10 @@ static int await_exec(struct front *f, int report)
 	struct tn_talk m;
 
 	while (tn_talk_receive(report, &m, NULL, NULL) > 0) {
-		if (m.kind == TN_TALK_INSIDE)
+		if (m.kind == TN_TALK_INSIDE) {
 			f->device = m.device;
+			f->pin = tn_mntns_open(f->cmd);
+		}
 		if (m.kind == TN_TALK_FAILED)
 			return say_failure(f, &m);
 	}
@@ -344,11 +347,14 @@ static bool take_signals(struct front *f)
 	return true;
 }
 
-/* Until CMD has ended (true) or S has died (false). */
+/*
+ * Until CMD has ended (true) or S has died (false). S has died when it hangs up: what there is to be read from it was for
+ * CMD, who was killed before it had done so, which is heard of a moment later.
+ */
 static bool watch(struct front *f)
 {
-	struct pollfd polls[3] = { { .fd = f->signals, .events = POLLIN },
-		{ .fd = f->server, .events = POLLIN }, { .fd = f->life, .events = POLLIN } };
+	struct pollfd polls[3] = { { .fd = f->signals, .events = POLLIN }, { .fd = f->server },
+		{ .fd = f->life, .events = POLLIN } };
 
 	while (!f->has_ended) {
 		if (poll(polls, 3, f->has_stopped ? 0 : -1) < 0)
@@ -360,7 +366,7 @@ static bool watch(struct front *f)
 			if (!take_signals(f))
 				return false;
 		} else if (polls[1].revents) {
-			return false; /* S says nothing after READY: this is its end */
+			return false;
 		} else if (f->has_stopped) {
 			stop_too(f); /* nobody has said more meanwhile */
 		}
@@ -395,9 +401,11 @@ static int watch_and_end(struct front *f)
 	struct pollfd server = { .fd = f->server };
 
 	if (!watch(f)) {
-		tn_sweep(f->device, f->cmd, -1, SWEEP_MS);
+		tn_sweep(f->device, -1, SWEEP_MS);
 		return say_server_died(f);
 	}
+	if (f->pin >= 0)
+		close(f->pin);
 	if (f->spec->pids)
 		terminal_take_back();
 	/* Who kills CMD means all of it: S hears no BYE, sweeps, and ends. */
@@ -413,7 +421,7 @@ static int watch_and_end(struct front *f)
 
 int tn_front_run(const struct tn_front *spec)
 {
-	struct front f = { .spec = spec, .life = -1, .server_life = -1, .signals = -1 };
+	struct front f = { .spec = spec, .life = -1, .server_life = -1, .signals = -1, .pin = -1 };
 	int fds[TN_TALK_FDS], report, status;
 	struct tn_talk m;
 

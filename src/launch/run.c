@@ -346,8 +346,8 @@ static void sweep(struct server *s)
 	uint64_t end = tn_now_ns() + SWEEP_S * UINT64_C(1000000000);
 	const struct timespec moment = { .tv_nsec = 2000000 };
 
-	while (!s->fuse_ended && tn_now_ns() < end) {
-		if (tn_sweep((dev_t)s->mounted.device, 0, s->serve->entered.fuse, 0) == 0)
+	while (tn_now_ns() < end) {
+		if (tn_sweep((dev_t)s->mounted.device, s->serve->entered.fuse, 0) == 0)
 			break;
 		nanosleep(&moment, NULL);
 		tn_host_loop_poll(tn_host_loop_core(s->hl));

@@ -33,6 +33,14 @@ uint64_t tn_mntns_of(pid_t pid)
 	return stat(name, &st) == 0 ? st.st_ino : 0;
 }
 
+int tn_mntns_open(pid_t pid)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/ns/mnt", (int)pid);
+	return open(name, O_RDONLY | O_CLOEXEC);
+}
+
 /* A line of mountinfo: is it a file system of ours? Its device, and where it is mounted. */
 static bool is_ours(const char *line, dev_t *device, char place[4096])
 {
@@ -98,13 +106,23 @@ static bool is_swept(dev_t device)
 	return false;
 }
 
-static bool is_inside(pid_t pid)
+/* The server's descriptor says that the file system has gone. */
+static bool has_gone(int fuse)
+{
+	struct pollfd p = { .fd = fuse };
+
+	return fuse >= 0 && poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP | POLLNVAL));
+}
+
+/* In the first tree as long as that is there: behind its end its number may be another's. The others are held. */
+static bool is_inside(pid_t pid, int fuse)
 {
 	char name[64];
 
 	snprintf(name, sizeof(name), "/proc/%d/mountinfo", (int)pid);
 	for (size_t i = 0; i < trees.n; i++) {
-		if (find_mount(name, NULL, trees.device[i]) == trees.device[i])
+		if (find_mount(name, NULL, trees.device[i]) == trees.device[i] &&
+		    (i > 0 || !has_gone(fuse)))
 			return true;
 	}
 	return false;
@@ -138,8 +156,7 @@ static void adopt_tree(pid_t child)
 	if (!device || is_swept(device) || trees.n == TREES_MAX ||
 	    find_mount("/proc/self/mountinfo", NULL, device) == device)
 		return;
-	snprintf(name, sizeof(name), "/proc/%d/ns/mnt", (int)child);
-	if (open(name, O_RDONLY | O_CLOEXEC) >= 0)
+	if (tn_mntns_open(child) >= 0)
 		trees.device[trees.n++] = device;
 }
 
@@ -167,31 +184,31 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int adopt_if_inside(pid_t pid)
+static int adopt_if_inside(pid_t pid, int fuse)
 {
-	if (is_inside(pid))
+	if (is_inside(pid, fuse))
 		adopt_trees(pid);
 	return -1;
 }
 
 /* Kills pid if it is inside. Returns a pidfd of a victim, or -1. */
-static int kill_if_inside(pid_t pid)
+static int kill_if_inside(pid_t pid, int fuse)
 {
 	int fd;
 
-	if (!is_inside(pid))
+	if (!is_inside(pid, fuse))
 		return -1;
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0)
 		return -1;
-	if (is_inside(pid) && syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0)
+	if (is_inside(pid, fuse) && syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0)
 		return fd;
 	close(fd);
 	return -1;
 }
 
 /* Once over /proc. Returns the victims; a pidfd of one of them in *one. */
-static int scan(int (*visit)(pid_t pid), int *one)
+static int scan(int (*visit)(pid_t pid, int fuse), int fuse, int *one)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *e;
@@ -199,7 +216,7 @@ static int scan(int (*visit)(pid_t pid), int *one)
 
 	while (proc && (e = readdir(proc))) {
 		pid_t pid = (pid_t)atoi(e->d_name);
-		int fd = pid > 0 && pid != getpid() ? visit(pid) : -1;
+		int fd = pid > 0 && pid != getpid() ? visit(pid, fuse) : -1;
 
 		if (fd < 0)
 			continue;
@@ -214,48 +231,33 @@ static int scan(int (*visit)(pid_t pid), int *one)
 }
 
 /* One round. All trees are known before anybody is killed: who sweeps an inner one may be killed while it does. */
-static int round_of(int *one)
+static int round_of(int fuse, int *one)
 {
 	size_t n_trees;
 
 	*one = -1;
 	do {
 		n_trees = trees.n;
-		scan(adopt_if_inside, one);
+		scan(adopt_if_inside, fuse, one);
 	} while (trees.n > n_trees);
-	return scan(kill_if_inside, one);
+	return scan(kill_if_inside, fuse, one);
 }
 
-/* The server's descriptor says that the file system has gone. */
-static bool has_gone(int fuse)
-{
-	struct pollfd p = { .fd = fuse };
-
-	return fuse >= 0 && poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP | POLLNVAL));
-}
-
-int tn_sweep(dev_t device, pid_t inside, int fuse, int timeout_ms)
+int tn_sweep(dev_t device, int fuse, int timeout_ms)
 {
 	int64_t end = now_ms() + timeout_ms;
-	char name[64];
-	int left = 0, pin = -1;
+	int left = 0;
 
-	if (inside > 0) {
-		snprintf(name, sizeof(name), "/proc/%d/ns/mnt", (int)inside);
-		pin = open(name, O_RDONLY | O_CLOEXEC);
-	}
 	if (device && !is_swept(device))
 		trees.device[trees.n++] = device;
-	while (device && !has_gone(fuse)) {
+	while (device) {
 		struct pollfd p = { .events = POLLIN };
 
-		left = round_of(&p.fd);
+		left = round_of(fuse, &p.fd);
 		if (!left || now_ms() >= end)
 			break;
 		poll(&p, 1, 100);
 		close(p.fd);
 	}
-	if (pin >= 0)
-		close(pin);
 	return left;
 }

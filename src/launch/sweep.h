@@ -12,6 +12,9 @@
 /* The inode number of a process's mount name space (pid 0: one's own); 0: there is none to be seen. */
 uint64_t tn_mntns_of(pid_t pid);
 
+/* That name space, held as long as the descriptor is open; -1: there is none to be had. */
+int tn_mntns_open(pid_t pid);
+
 /* The device number of our FUSE file system that is mounted last at `dir` in the caller's name space; 0: none. */
 dev_t tn_fuse_device(const char *dir);
 
@@ -20,10 +23,10 @@ bool tn_sees(pid_t pid, dev_t device);
 
 /*
  * Kills all processes that have the file system `device` mounted, and those of every tenon run that was begun inside of
- * it, until none is left or timeout_ms have passed. Never the caller. Numbers of devices are used anew when a file system has gone, so something must hold it meanwhile: `inside`, a
- * process in it (0: none is known), or its server's descriptor `fuse`, which says when it has gone (-1: the server is
- * dead). Returns how many were left.
+ * it, until none is left or timeout_ms have passed. Never the caller. The number of a device is given to another as soon
+ * as its file system has gone, so there must be something that says so, its server's descriptor `fuse`; or, when the server
+ * is dead (fuse -1), the caller holds the file system by an open name space that has it. Returns how many were left.
  */
-int tn_sweep(dev_t device, pid_t inside, int fuse, int timeout_ms);
+int tn_sweep(dev_t device, int fuse, int timeout_ms);
 
 #endif

@@ -9,8 +9,8 @@ import subprocess
 import time
 
 from bench import PATIENCE, Failed, case
-from people import (AS_USER, Trace, go_on, has_pending, is_in, marked, open_fuse, people, runs, servers_of, state_of,
-                    stop, switches_of, tell, wait_for, who_is_who, words_of)
+from people import (AS_USER, Trace, children, family, go_on, has_pending, is_in, marked, open_fuse, people, runs,
+                    servers_of, state_of, stop, switches_of, tell, wait_for, who_is_who, words_of)
 
 
 @case('the exit status is the program\'s own')
@@ -227,6 +227,21 @@ def _(b):
 @case('nothing is left 2 s after SIGKILL of the program')
 def _(b):
     killed(b, 'CMD')
+
+
+# At each moment of the set-up: the server may have said what CMD will never read.
+@case('a program that is killed before it has begun ends the launch as any killed program does')
+def _(b):
+    for who in people():
+        for moment in range(40):
+            p = b.start('exec %stenon run sleep 300.%d' % (who, os.getpid()))
+            wait_for('CMD', lambda: len(children(p.pid)) == 2)
+            time.sleep(moment / 4000)
+            os.kill(family(p.pid)[1], signal.SIGKILL)
+            status = p.wait(PATIENCE)
+            if status != -signal.SIGKILL:
+                raise Failed('%skilled after %g ms: status %r' % (who, moment / 4, status))
+        wait_for('all gone', lambda: not marked('300.%d' % os.getpid()) and not servers_of(b), 2)
 
 
 @case('with --pids nothing is left 2 s after SIGKILL of the keeper, or of pid 1')
