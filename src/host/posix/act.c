@@ -6,22 +6,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statfs.h>
 #include <sys/sysmacros.h>
-#include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-#define COPY_MAX       (UINT64_C(64) << 20) /* bytes in one copy: others may want the worker */
-#define CANCEL_LOOK_MS 500
 
 const char *hf_fd_path(int fd, char path[HF_FD_PATH_SIZE])
 {
 	snprintf(path, HF_FD_PATH_SIZE, "/proc/self/fd/%d", fd);
 	return path;
+}
+
+bool hf_act_errno(struct hf_act *a, bool good)
+{
+	a->err = good ? 0 : errno;
+	return good;
 }
 
 /* The kind of file system that a->id lies on. */
@@ -30,18 +30,12 @@ static struct hf_meta near_of(const struct hf_act *a)
 	return (struct hf_meta){ .id.dev = a->id.dev, .slow = a->slow, .handles = a->handles };
 }
 
-static bool set_errno(struct hf_act *a, bool good)
-{
-	a->err = good ? 0 : errno;
-	return good;
-}
-
 /* The name still leads to the file that it is taken for. */
 static bool still_there(struct hf_act *a, int fd, const char *name)
 {
 	struct stat st;
 
-	if (!set_errno(a, fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0))
+	if (!hf_act_errno(a, fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0))
 		return false;
 	if (a->any_id ||
 	    (st.st_ino == a->id.ino &&
@@ -104,7 +98,7 @@ static void read_link(struct hf_act *a)
 {
 	ssize_t n = readlinkat(a->fd, "", a->text, sizeof(a->text));
 
-	if (set_errno(a, n >= 0))
+	if (hf_act_errno(a, n >= 0))
 		a->n = (uint32_t)n;
 }
 
@@ -113,12 +107,12 @@ void hf_act_attach(struct hf_act *a)
 {
 	struct hf_meta near = near_of(a);
 
-	set_errno(a, hf_follow(a->fd, a->text, &near, true, &a->walk.found[0]));
+	hf_act_errno(a, hf_follow(a->fd, a->text, &near, true, &a->walk.found[0]));
 }
 
 void hf_act_look(struct hf_act *a)
 {
-	if (set_errno(a, hf_look_again(a->fd, &a->id, &a->meta)) && S_ISLNK(a->meta.x.stx_mode))
+	if (hf_act_errno(a, hf_look_again(a->fd, &a->id, &a->meta)) && S_ISLNK(a->meta.x.stx_mode))
 		read_link(a);
 }
 
@@ -150,13 +144,13 @@ static int open_flags(const struct hf_act *a)
 /* ORCLOSE wants the right to remove: open(5). */
 static bool may_remove(struct hf_act *a)
 {
-	return set_errno(a, faccessat(a->fd2, ".", W_OK, AT_EACCESS) == 0);
+	return hf_act_errno(a, faccessat(a->fd2, ".", W_OK, AT_EACCESS) == 0);
 }
 
 static void open_dir(struct hf_act *a)
 {
 	a->new_fd = openat(a->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	set_errno(a, a->new_fd >= 0);
+	hf_act_errno(a, a->new_fd >= 0);
 }
 
 void hf_act_open(struct hf_act *a)
@@ -164,7 +158,7 @@ void hf_act_open(struct hf_act *a)
 	char path[HF_FD_PATH_SIZE];
 
 	if ((a->flags & TN_OF_ACCESS) == TN_OEXEC && a->kind != S_IFDIR &&
-	    !set_errno(a, faccessat(a->fd, "", X_OK, AT_EMPTY_PATH | AT_EACCESS) == 0))
+	    !hf_act_errno(a, faccessat(a->fd, "", X_OK, AT_EMPTY_PATH | AT_EACCESS) == 0))
 		return;
 	if (a->flags & TN_OF_RCLOSE && !may_remove(a))
 		return;
@@ -172,11 +166,11 @@ void hf_act_open(struct hf_act *a)
 		open_dir(a);
 	} else {
 		a->new_fd = open(hf_fd_path(a->fd, path), open_flags(a));
-		set_errno(a, a->new_fd >= 0);
+		hf_act_errno(a, a->new_fd >= 0);
 	}
 	if (a->err)
 		return;
-	if (!set_errno(a, hf_look_again(a->new_fd, &a->id, &a->meta))) {
+	if (!hf_act_errno(a, hf_look_again(a->new_fd, &a->id, &a->meta))) {
 		close(a->new_fd);
 		a->new_fd = -1;
 	}
@@ -283,7 +277,7 @@ void hf_act_create(struct hf_act *a)
 	bool made;
 
 	a->walk.found[0].fd = -1;
-	if (!set_errno(a, fstat(a->fd, &dir) == 0))
+	if (!hf_act_errno(a, fstat(a->fd, &dir) == 0))
 		return;
 	if (a->perm & TN_DMDIR) {
 		made = mkdirat(a->fd, a->name, 0700) == 0;
@@ -294,7 +288,7 @@ void hf_act_create(struct hf_act *a)
 		    (open_flags(a) & ~O_TRUNC) | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 		made = a->new_fd >= 0;
 	}
-	if (!set_errno(a, made))
+	if (!hf_act_errno(a, made))
 		return;
 	if (a->new_fd < 0 || !finish_new(a, &dir))
 		unmake(a);
@@ -308,13 +302,14 @@ void hf_act_make(struct hf_act *a)
 	int made;
 
 	found->fd = -1;
-	if (!set_errno(a, fstat(a->fd, &dir) == 0))
+	if (!hf_act_errno(a, fstat(a->fd, &dir) == 0))
 		return;
 	if (a->kind == S_IFLNK)
 		made = symlinkat(a->text, a->fd, a->name);
 	else
 		made = mknodat(a->fd, a->name, a->kind | 0600, (dev_t)a->rdev);
-	if (!set_errno(a, made == 0) || !set_errno(a, hf_find(a->fd, a->name, &near, true, found)))
+	if (!hf_act_errno(a, made == 0) ||
+	    !hf_act_errno(a, hf_find(a->fd, a->name, &near, true, found)))
 		return;
 	if (a->kind != S_IFLNK) {
 		char path[HF_FD_PATH_SIZE];
@@ -326,169 +321,11 @@ void hf_act_make(struct hf_act *a)
 	fchownat(found->fd, "", (uid_t)-1, a->gid == TN_NONUNAME ? dir.st_gid : a->gid,
 	    AT_EMPTY_PATH);
 	if (!a->err)
-		set_errno(a, hf_look(found->fd, &near, &a->meta));
+		hf_act_errno(a, hf_look(found->fd, &near, &a->meta));
 	if (a->err)
 		unlinkat(a->fd, a->name, 0);
 	close(found->fd);
 	found->fd = -1;
-}
-
-/* ---- data ---- */
-
-/*
- * A device or fifo has no offsets and gives what there is. It is asked again until it is ready, or nobody waits any
- * more: `cancelled` is all that the loop and a worker share of an act.
- */
-static void wait_and_do(struct hf_act *a, short events)
-{
-	struct pollfd ready = { .fd = a->fd, .events = events };
-	ssize_t n;
-
-	a->n = 0;
-	do {
-		n = events == POLLIN ? read(a->fd, a->data, a->count)
-				     : write(a->fd, a->data, a->count);
-		if (n >= 0 || (errno != EAGAIN && errno != EINTR))
-			break;
-		poll(&ready, 1, CANCEL_LOOK_MS);
-	} while (tn_count_read(&a->cancelled) == 0);
-	if (set_errno(a, n >= 0))
-		a->n = (uint32_t)n;
-}
-
-/* All of it if it can be had; fewer bytes only at the end of the file. */
-void hf_act_read(struct hf_act *a)
-{
-	if (a->waits) {
-		wait_and_do(a, POLLIN);
-		return;
-	}
-	a->n = 0;
-	a->err = 0;
-	while (a->n < a->count) {
-		ssize_t n = pread(a->fd, a->data + a->n, a->count - a->n,
-		    (off_t)(a->offset + a->n));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && a->n == 0)
-			a->err = errno;
-		if (n <= 0)
-			return;
-		a->n += (uint32_t)n;
-	}
-}
-
-/* A disk that fills up in the middle: what was written counts, and the next write has the error. */
-void hf_act_write(struct hf_act *a)
-{
-	if (a->waits) {
-		wait_and_do(a, POLLOUT);
-		return;
-	}
-	a->n = 0;
-	a->err = 0;
-	do {
-		ssize_t n = pwrite(a->fd, a->data + a->n, a->count - a->n,
-		    (off_t)(a->offset + a->n));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && a->n == 0)
-			a->err = errno;
-		if (n <= 0)
-			return;
-		a->n += (uint32_t)n;
-	} while (a->n < a->count);
-}
-
-void hf_act_readdir(struct hf_act *a)
-{
-	int got = 1;
-
-	hf_dir_seek(a->dir, a->offset);
-	a->n = 0;
-	while (a->n < a->count && (got = hf_dir_next(a->dir, &a->entries[a->n])) > 0)
-		a->n++;
-	a->err = got < 0 && a->n == 0 ? errno : 0;
-}
-
-void hf_act_sync(struct hf_act *a)
-{
-	char path[HF_FD_PATH_SIZE];
-	int fd = a->fd;
-
-	if (a->how) /* O_PATH: nothing was written through it, but stat(5) asks for the file's contents to be safe */
-		fd = open(hf_fd_path(a->fd, path), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0) {
-		a->err = errno == EACCES ? 0 : errno;
-		return;
-	}
-	set_errno(a, a->length ? fdatasync(fd) == 0 : fsync(fd) == 0);
-	if (a->err == EINVAL || a->err == EROFS)
-		a->err = 0; /* a file of which nothing is kept anywhere */
-	if (fd != a->fd)
-		close(fd);
-}
-
-void hf_act_fallocate(struct hf_act *a)
-{
-	set_errno(a, fallocate(a->fd, (int)a->how, (off_t)a->offset, (off_t)a->length) == 0);
-}
-
-void hf_act_seekhole(struct hf_act *a)
-{
-	off_t to = lseek(a->fd, (off_t)a->offset, (int)a->how);
-
-	if (set_errno(a, to >= 0))
-		a->offset = (uint64_t)to;
-}
-
-void hf_act_copy(struct hf_act *a)
-{
-	off_t to = (off_t)a->offset, from = (off_t)a->offset2;
-	uint64_t left = a->length < COPY_MAX ? a->length : COPY_MAX;
-
-	a->length = 0;
-	a->err = 0;
-	while (left > 0) {
-		ssize_t n = copy_file_range(a->fd2, &from, a->fd, &to, left, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && a->length == 0)
-			a->err = errno;
-		if (n <= 0)
-			return;
-		a->length += (uint64_t)n;
-		left -= (uint64_t)n;
-	}
-}
-
-void hf_act_statfs(struct hf_act *a)
-{
-	struct statfs fs;
-
-	if (!set_errno(a, fstatfs(a->fd, &fs) == 0))
-		return;
-	a->statfs = (struct tn_statfs){
-		.type = (uint32_t)fs.f_type,
-		.bsize = (uint32_t)fs.f_bsize,
-		.namelen = (uint32_t)fs.f_namelen,
-		.blocks = fs.f_blocks,
-		.bfree = fs.f_bfree,
-		.bavail = fs.f_bavail,
-		.files = fs.f_files,
-		.ffree = fs.f_ffree,
-	};
-	memcpy(&a->statfs.fsid, &fs.f_fsid, sizeof(a->statfs.fsid));
-}
-
-/* close(2) of a file on a dead server hangs like everything else. */
-void hf_act_close(struct hf_act *a)
-{
-	a->err = 0;
-	close(a->fd);
 }
 
 /* ---- names ---- */
@@ -496,7 +333,8 @@ void hf_act_close(struct hf_act *a)
 void hf_act_remove(struct hf_act *a)
 {
 	if (still_there(a, a->fd, a->name))
-		set_errno(a, unlinkat(a->fd, a->name, a->kind == S_IFDIR ? AT_REMOVEDIR : 0) == 0);
+		hf_act_errno(a,
+		    unlinkat(a->fd, a->name, a->kind == S_IFDIR ? AT_REMOVEDIR : 0) == 0);
 }
 
 /* RENAME_NOREPLACE where the file system knows it; elsewhere a look before, which another process may outrun. */
@@ -518,14 +356,14 @@ static bool rename_how(int from, const char *name, int to, const char *name2, un
 void hf_act_rename(struct hf_act *a)
 {
 	if (still_there(a, a->fd, a->name))
-		set_errno(a, rename_how(a->fd, a->name, a->fd2, a->name2, a->how));
+		hf_act_errno(a, rename_how(a->fd, a->name, a->fd2, a->name2, a->how));
 }
 
 void hf_act_link(struct hf_act *a)
 {
 	char path[HF_FD_PATH_SIZE];
 
-	set_errno(a,
+	hf_act_errno(a,
 	    linkat(AT_FDCWD, hf_fd_path(a->fd2, path), a->fd, a->name, AT_SYMLINK_FOLLOW) == 0);
 }
 
@@ -551,7 +389,7 @@ static bool may_change(struct hf_act *a, struct undo *u)
 			  !(st->valid & (TN_ST_MTIME_NOW | TN_ST_ATIME_NOW)));
 	char path[HF_FD_PATH_SIZE];
 
-	if (!set_errno(a, fstat(a->fd, &u->was) == 0))
+	if (!hf_act_errno(a, fstat(a->fd, &u->was) == 0))
 		return false;
 	if ((owners && !is_owner(&u->was)) || (a->owner_fixed && u->was.st_uid != a->owner)) {
 		a->err = EPERM;
@@ -562,7 +400,7 @@ static bool may_change(struct hf_act *a, struct undo *u)
 	if (!(st->valid & TN_ST_LENGTH))
 		return true;
 	u->write_fd = open(hf_fd_path(a->fd, path), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	return set_errno(a, u->write_fd >= 0);
+	return hf_act_errno(a, u->write_fd >= 0);
 }
 
 static bool set_mode(int fd, mode_t mode)

@@ -1,5 +1,5 @@
 /*
- * The inside of #host. place.c knows names and files and holds descriptors, look.c and act.c make the system calls,
+ * The inside of #host. place.c knows names and files and holds descriptors, look.c, act.c and actio.c make the calls,
  * hostact.c runs acts, hostfs.c, hostwalk.c, hostopen.c, hostio.c and hostset.c turn requests into acts and results into
  * answers, hostxattr.c and hostlock.c do both for attributes and locks, owner.c knows the names of users.
  *
@@ -143,7 +143,7 @@ struct hf_file {
 	bool slow, waits, remove_on_close, nofollow, has_locks;
 };
 
-/* ---- acts: act.c ---- */
+/* ---- acts: act.c, actio.c ---- */
 
 enum { HF_ENTRIES_MAX = 64 };
 
@@ -213,6 +213,9 @@ struct hf_act {
  */
 #define HF_FD_PATH_SIZE 40
 const char *hf_fd_path(int fd, char path[HF_FD_PATH_SIZE]);
+
+/* The end of a call: errno, or that there is none. */
+bool hf_act_errno(struct hf_act *a, bool good);
 
 void hf_act_walk(struct hf_act *a);
 void hf_act_attach(struct hf_act *a);
