@@ -127,8 +127,8 @@ static void request(struct tn_name *n, enum tn_req_type type, struct tn_chan *c)
 {
 	tn_req_reset(&n->req);
 	tn_req_init(&n->req, type, c, &name_owner);
-	if (n->proc->user)
-		n->req.user = n->proc->user;
+	if (n->user || n->proc->user)
+		n->req.user = n->user ? n->user : n->proc->user;
 	n->req.flags = n->flags & TN_OF_NOFOLLOW;
 	n->req.deadline_ns = n->deadline_ns;
 	n->req.pid = n->pid;

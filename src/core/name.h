@@ -42,6 +42,7 @@ struct tn_name {
 	bool no_cross;      /* cross no mount point at all, as below `#` */
 	bool wrap_listing;  /* open: union.h lists any directory; one listing at a time */
 	bool plain_listing; /* open: entries that are mount points stay as they are */
+	struct tn_user *user; /* who asks, borrowed until the end; NULL: proc's */
 	uint64_t deadline_ns; /* 0: the servers' own bounds */
 	uint32_t pid;         /* who asks, for requests */
 	void (*done)(struct tn_name *n);

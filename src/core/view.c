@@ -315,7 +315,10 @@ static enum tn_status view_op(struct tn_req *r)
 	o = tn_view_op_new(v, r);
 	if (!o)
 		return cannot(r);
-	status = serve[r->type].serve(o);
+	if (v->options.as_asker && !tn_view_asker(o) && r->type != TN_CLUNK)
+		status = tn_view_refuse(o, TN_EUSERS);
+	else
+		status = serve[r->type].serve(o);
 	if (status == TN_DONE)
 		tn_view_op_free(o);
 	return status;

@@ -18,6 +18,8 @@ struct tn_view_options {
 	bool no_duplicates;
 	/* Listings also have mount points whose name no member has. gateway.md. */
 	bool show_mounts;
+	/* The servers behind are asked for whoever asks the view; else for the user of its proc. */
+	bool as_asker;
 	/* Symbolic links are followed for the peer, within the view. For plain 9P2000. */
 	bool follow;
 };

@@ -99,6 +99,18 @@ void tn_view_fid_free(struct view *v, struct fid *f);
 struct op *tn_view_op_new(struct view *v, struct tn_req *r);
 void tn_view_op_free(struct op *o);
 
+/* For whom the servers behind are asked. NULL: nobody that is known. */
+static inline struct tn_user *tn_view_asker(const struct op *o)
+{
+	const struct tn_req *r = o->outer;
+
+	if (!o->v->options.as_asker)
+		return o->v->proc->user;
+	if (r->type == TN_ATTACH && !r->user)
+		return r->u.attach.newchan->user;
+	return r->user;
+}
+
 /* The number by which the view shows a file of the server. */
 struct tn_qid tn_view_qid(const struct view *v, const struct tn_server *s, struct tn_qid qid);
 

@@ -205,7 +205,7 @@ static enum tn_status ask(struct op *o, struct tn_chan *c, const struct tn_owner
 	struct tn_req *r = &o->pass.req;
 
 	tn_req_init(r, TN_STAT, c, owner);
-	r->user = o->v->proc->user;
+	r->user = tn_view_asker(o);
 	r->deadline_ns = o->outer->deadline_ns;
 	r->flags = TN_OF_NOFOLLOW;
 	o->step = (uint8_t)then;

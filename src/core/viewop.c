@@ -213,6 +213,7 @@ struct tn_name *tn_view_name(struct op *o, struct tn_chan *from, enum tn_name_fo
 	n->follow = o->v->options.follow && !(o->outer->flags & TN_OF_NOFOLLOW);
 	n->want = want;
 	n->flags = TN_OF_NOFOLLOW;
+	n->user = tn_view_asker(o);
 	n->deadline_ns = o->outer->deadline_ns;
 	n->pid = o->outer->pid;
 	n->done = name_done;
@@ -306,7 +307,7 @@ static void pass_done(struct tn_pass *p)
 	tn_view_resume(o);
 }
 
-/* To o->held, and held2. The view acts for whoever made it. */
+/* To o->held, and held2. */
 enum tn_status tn_view_pass(struct op *o)
 {
 	struct tn_pass *p = &o->pass;
@@ -316,7 +317,7 @@ enum tn_status tn_view_pass(struct op *o)
 		return tn_view_refuse(o, TN_EINTR);
 	p->done = pass_done;
 	p->kept = o->kept;
-	p->user = o->v->proc->user;
+	p->user = tn_view_asker(o);
 	status = tn_pass_on(p, o->outer, o->held, o->held2);
 	o->kept = p->kept;
 	if (status == TN_DONE)

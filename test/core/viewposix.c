@@ -18,15 +18,20 @@ static struct tn_proc *q; /* has mounted the view on / */
 static struct tn_server *view;
 static uint8_t value[64];
 
-static void use_view(bool read_only)
+static void use_view_with(struct tn_view_options o)
 {
 	struct tn_chan *c = tn_call_walk(p, "/", TN_FOR_TARGET);
 
-	view = tn_view_new(p, c, &(struct tn_view_options){ .read_only = read_only });
+	view = tn_view_new(p, c, &o);
 	tn_chan_put(c);
 	q = tn_proc_new(&node, user);
 	assert_int_equal(tn_call_mount(q, view, "/", TN_REPL | TN_CREATE_HERE, ""), 0);
 	assert_int_equal(tn_call_chdir(q, "/"), 0);
+}
+
+static void use_view(bool read_only)
+{
+	use_view_with((struct tn_view_options){ .read_only = read_only });
 }
 
 /* ram 0 on /: a/f, b/f, m, u, one; ram 1 on /m: a/f; /a and /b, which is where files are made, on /u */
@@ -239,6 +244,51 @@ static void a_read_only_view_renames_nothing(void **state)
 	assert_int_equal(end(&r), TN_EROFS);
 }
 
+/* ---- for whom ---- */
+
+static const char *owner_of(const char *name)
+{
+	static char text[32];
+	struct tn_call_stat s;
+
+	assert_int_equal(tn_call_stat(q, name, &s), 0);
+	snprintf(text, sizeof(text), "%.*s", (int)s.st.uid.len, s.st.uid.s);
+	tn_free(s.text);
+	return text;
+}
+
+static void the_servers_are_asked_for_whoever_asks_if_it_is_so_wanted(void **state)
+{
+	struct tn_user *rob = tn_user_new(TN_STR("rob"), 1001, 1001);
+
+	(void)state;
+	tn_ram_set_perm(ram[0], TN_STR("/u"), 0777);
+	tn_ram_set_perm(ram[0], TN_STR("/b"), 0777);
+	tn_ram_set_perm(ram[0], TN_STR("/one"), 0600);
+	for (int as_asker = 0; as_asker < 2; as_asker++) {
+		struct tn_proc *his;
+		int fd;
+
+		drop_view();
+		use_view_with((struct tn_view_options){ .as_asker = as_asker });
+		his = tn_proc_new(&node, rob);
+		assert_int_equal(tn_call_mount(his, view, "/", TN_REPL | TN_CREATE_HERE, ""), 0);
+		fd = tn_call_open(his, "/one", TN_OREAD); /* glenda's own */
+		assert_int_equal(fd >= 0, !as_asker);
+		tn_call_close(his, fd);
+		fd = tn_call_create(his, "/u/new", TN_OWRITE, 0666); /* in a union */
+		assert_true(fd >= 0);
+		tn_call_close(his, fd);
+		assert_string_equal(owner_of("/b/new"), as_asker ? "rob" : "glenda");
+		assert_int_equal(tn_call_remove(his, "/a/f"), as_asker ? -1 : 0);
+		tn_ram_put_file(ram[0], TN_STR("/a/f"), 0644, TN_STR(""));
+		assert_int_equal(tn_call_remove(his, "/u/new"), 0);
+		tn_proc_put(his);
+		settle();
+	}
+	tn_user_put(rob);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -249,6 +299,7 @@ int main(void)
 		TEST(locks_go_through_and_end_with_the_fid),
 		TEST(a_file_is_renamed_by_its_fid),
 		TEST(a_read_only_view_renames_nothing),
+		TEST(the_servers_are_asked_for_whoever_asks_if_it_is_so_wanted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
