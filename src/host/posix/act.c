@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -149,7 +150,10 @@ static bool may_remove(struct hf_act *a)
 
 static void open_dir(struct hf_act *a)
 {
-	a->new_fd = openat(a->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char path[HF_FD_PATH_SIZE];
+
+	/* Not by ".": what may be read but not searched can be opened. */
+	a->new_fd = open(hf_fd_path(a->fd, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	hf_act_errno(a, a->new_fd >= 0);
 }
 
@@ -192,11 +196,19 @@ static mode_t new_mode(const struct hf_act *a, mode_t dir_mode, mode_t mask)
 	return mode;
 }
 
-/* open(5): the group of a new file is the directory's; chown(2) may refuse an ordinary user that, and then it is not. */
+/*
+ * open(5): the group of a new file is the directory's; so it is for all where that has the setgid bit, inode(7). chown(2)
+ * may refuse an ordinary user another group than his own, and then it is that.
+ */
+static gid_t new_group(const struct hf_act *a, const struct stat *dir)
+{
+	return a->gid == TN_NONUNAME || dir->st_mode & S_ISGID ? dir->st_gid : a->gid;
+}
+
 static void give_group(int fd, const struct hf_act *a, const struct stat *dir,
     const struct stat *st)
 {
-	gid_t gid = a->gid == TN_NONUNAME ? dir->st_gid : a->gid;
+	gid_t gid = new_group(a, dir);
 
 	if (gid != st->st_gid && fchown(fd, (uid_t)-1, gid))
 		return;
@@ -257,7 +269,27 @@ static void unmake(struct hf_act *a)
 	a->err = number;
 }
 
-/* umask(2) may have taken the owner's own bits. */
+/*
+ * A mode as it is meant is mkdir(2)'s at once: to who is not in the group that a setgid directory gives, a chmod(2) later
+ * would cost that bit. umask(2) is shared by the threads that have not parted; the loop's is only away during the call.
+ */
+static bool make_dir(const struct hf_act *a)
+{
+	static __thread bool parted;
+	mode_t mode = a->exact ? new_mode(a, 0, 0) & 01777 : 0700, mask;
+	bool made;
+
+	if (a->on_worker && !parted)
+		parted = unshare(CLONE_FS) == 0;
+	if (!a->exact || (a->on_worker && !parted))
+		return mkdirat(a->fd, a->name, mode) == 0;
+	mask = umask(0);
+	made = mkdirat(a->fd, a->name, mode) == 0;
+	umask(mask);
+	return made;
+}
+
+/* umask(2), or who makes it, may have taken the owner's own bits. */
 static int open_new_dir(const struct hf_act *a)
 {
 	int held = openat(a->fd, a->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), fd;
@@ -265,8 +297,10 @@ static int open_new_dir(const struct hf_act *a)
 
 	if (held < 0)
 		return -1;
-	chmod(hf_fd_path(held, path), 0700);
-	fd = openat(held, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	hf_fd_path(held, path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES && chmod(path, 0700) == 0)
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	close(held);
 	return fd;
 }
@@ -280,7 +314,7 @@ void hf_act_create(struct hf_act *a)
 	if (!hf_act_errno(a, fstat(a->fd, &dir) == 0))
 		return;
 	if (a->perm & TN_DMDIR) {
-		made = mkdirat(a->fd, a->name, 0700) == 0;
+		made = make_dir(a);
 		a->new_fd = made ? open_new_dir(a) : -1;
 	} else {
 		/* Nobody else may open it before it has its mode. open(5): the mode is not checked against perm. */
@@ -318,8 +352,7 @@ void hf_act_make(struct hf_act *a)
 		if (chmod(hf_fd_path(found->fd, path), new_mode(a, dir.st_mode, 0666)))
 			a->err = errno;
 	}
-	fchownat(found->fd, "", (uid_t)-1, a->gid == TN_NONUNAME ? dir.st_gid : a->gid,
-	    AT_EMPTY_PATH);
+	fchownat(found->fd, "", (uid_t)-1, new_group(a, &dir), AT_EMPTY_PATH);
 	if (!a->err)
 		hf_act_errno(a, hf_look(found->fd, &near, &a->meta));
 	if (a->err)
@@ -377,7 +410,7 @@ struct undo {
 
 static bool is_owner(const struct stat *st)
 {
-	return geteuid() == 0 || geteuid() == st->st_uid;
+	return hf_acting_uid() == 0 || hf_acting_uid() == st->st_uid;
 }
 
 /* What the kernel would refuse later, while nothing has changed. */

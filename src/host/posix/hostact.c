@@ -68,11 +68,19 @@ void hf_file_put(struct hf_file *f)
 		close(f->fd);
 	hf_dir_free(f->dir);
 	hf_inode_put(hf, f->opened);
+	hf_who_put(f->opener);
 	hf_place_put(hf, f->place);
 	tn_free(f);
 }
 
 /* ---- the way of an act ---- */
+
+static const struct tn_user *asker(const struct tn_req *r)
+{
+	const struct tn_chan *c = r->type == TN_ATTACH ? r->u.attach.newchan : r->chan;
+
+	return r->user ? r->user : c->user;
+}
 
 void hf_act_init(struct hf_act *a, struct hf *hf, struct tn_req *r)
 {
@@ -82,6 +90,15 @@ void hf_act_init(struct hf_act *a, struct hf *hf, struct tn_req *r)
 	a->hf = hf;
 	a->r = r;
 	a->fd = a->fd2 = a->root_fd = a->new_fd = -1;
+	if (!r || !hf->o.as_asker || (hf->o.own && asker(r) == hf->o.own))
+		return;
+	hf_act_for(a, r->type == TN_ATTACH ? hf_who_attach(hf, asker(r)) : hf_who_of(hf, asker(r)));
+}
+
+void hf_act_for(struct hf_act *a, struct hf_who *who)
+{
+	a->who = who;
+	a->stranger = a->hf->o.as_asker && !who;
 }
 
 enum tn_err hf_err(int number)
@@ -172,6 +189,7 @@ static void act_over(struct hf_act *a)
 	struct hf_file *file = a->file, *file2 = a->file2;
 
 	hf_act_unpin(a);
+	hf_who_put(a->who);
 	if (a->at)
 		hf_place_put(hf, a->at);
 	act_free(a);
@@ -186,11 +204,20 @@ static void act_over(struct hf_act *a)
 	tn_server_put(&hf->server);
 }
 
+/* The calls, as who asks. */
+static void act(struct hf_act *a)
+{
+	if (a->stranger || !hf_act_as(a->who)) {
+		a->err = a->stranger ? EACCES : EPERM;
+		return;
+	}
+	a->act(a);
+	hf_act_as(NULL);
+}
+
 static void on_worker(struct tn_job *job)
 {
-	struct hf_act *a = (struct hf_act *)job;
-
-	a->act(a);
+	act((struct hf_act *)job);
 }
 
 static void back_from_worker(struct tn_job *job)
@@ -234,6 +261,8 @@ bool hf_start(struct hf_act *a, struct tn_lane *lane)
 		tn_free(k);
 		return false;
 	}
+	if (k->who)
+		hf_who_get(k->who);
 	if (k->file)
 		k->file->refs++;
 	if (k->file2)
@@ -267,9 +296,9 @@ enum tn_status hf_act_later(struct hf_act *a)
 void hf_act_here(struct hf_act *a)
 {
 	a->hf->stats.inline_calls++;
-	a->act(a);
+	act(a);
 	if ((a->err == EMFILE || a->err == ENFILE) && hf_place_drop(a->hf, DROP_AT_ONCE))
-		a->act(a);
+		act(a);
 }
 
 /* Here, if it ends soon; a lane that is busy is not overtaken. */

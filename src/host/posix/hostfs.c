@@ -158,6 +158,7 @@ static void host_free(struct tn_server *s)
 		}
 	}
 	hf_owners_free(hf->owners);
+	hf_users_free(hf);
 	hf_locks_put();
 	tn_free(hf);
 }
@@ -241,6 +242,8 @@ struct tn_server *tn_hostfs_new(struct tn_loop *loop, const char *root_path,
 		return NULL;
 	if (options)
 		hf->o = *options;
+	if (hf->o.own)
+		tn_user_get(hf->o.own);
 	limit = raise_limit();
 	if (!hf->o.open_max)
 		hf->o.open_max = limit / 2;
@@ -250,7 +253,7 @@ struct tn_server *tn_hostfs_new(struct tn_loop *loop, const char *root_path,
 	hf->owners = hf_owners_new();
 	tn_server_init(&hf->server, &host_ops, loop, hf);
 	if (hf->owners)
-		*err = open_root(hf, root_path);
+		*err = hf->o.as_asker && !hf_users_start() ? TN_EPERM : open_root(hf, root_path);
 	if (*err) {
 		host_free(&hf->server);
 		return NULL;

@@ -1,7 +1,8 @@
 /*
  * The inside of #host. place.c knows names and files and holds descriptors, look.c, act.c and actio.c make the calls,
  * hostact.c runs acts, hostfs.c, hostwalk.c, hostopen.c, hostio.c and hostset.c turn requests into acts and results into
- * answers, hostxattr.c and hostlock.c do both for attributes and locks, owner.c knows the names of users.
+ * answers, hostxattr.c and hostlock.c do both for attributes and locks, owner.c knows the names of users,
+ * hostuser.c as whom a call is made.
  *
  * An act is what one request has the kernel do. It is filled on the loop, runs either there or on a worker, and is
  * settled on the loop: system calls see nothing but the act itself, so that a request may be answered (flushed) and a
@@ -137,6 +138,7 @@ struct hf_file {
 	struct hf *hf;
 	struct hf_place *place;  /* counted */
 	struct hf_inode *opened; /* counted; what `fd` is open on */
+	struct hf_who *opener;   /* counted; who is to remove it at its clunk; NULL: this process */
 	int fd;                  /* -1: not open */
 	struct hf_dir *dir;
 	struct tn_lane lane;
@@ -161,6 +163,8 @@ struct hf_act {
 	struct hf_file *file; /* counted if on a worker */
 	struct hf_file *file2;
 	struct hf_place *pinned[3];
+	struct hf_who *who; /* counted if on a worker; NULL: this process, unless `stranger` */
+	bool stranger;      /* nobody that is known asks: nothing is done */
 	void (*act)(struct hf_act *a); /* the calls; sets err */
 	void (*settle)(
 	    struct hf_act *a); /* answers a->r if it is there, else undoes what nobody knows of */
@@ -274,6 +278,26 @@ void hf_user_text(uint32_t uid, char *buf, size_t size);
 bool hf_user_number(struct tn_str name, uint32_t *uid);
 bool hf_group_number(struct tn_str name, uint32_t *gid);
 
+/* ---- as whom: hostuser.c ---- */
+
+/* A user of the host that is acted for. Counted, on the loop. */
+struct hf_who;
+/*
+ * The ids of u as they are now; and as they were at an attach, if there was one. NULL: unknown, or no memory. Borrowed
+ * until the next attach.
+ */
+struct hf_who *hf_who_attach(struct hf *hf, const struct tn_user *u);
+struct hf_who *hf_who_of(struct hf *hf, const struct tn_user *u);
+struct hf_who *hf_who_get(struct hf_who *w);
+void hf_who_put(struct hf_who *w); /* takes NULL */
+void hf_users_free(struct hf *hf);
+/* Whether this process can act for others at all. */
+bool hf_users_start(void);
+/* From here on this thread acts for `who`; NULL: for this process, which cannot fail. false: for this process still. */
+bool hf_act_as(const struct hf_who *who);
+const struct hf_who *hf_acting(void);
+uint32_t hf_acting_uid(void);
+
 /* ---- locks: hostlock.c ---- */
 
 /* One table for all instances; each counts as a user of it. */
@@ -291,6 +315,7 @@ struct hf {
 	struct tn_hostfs_options o;
 	struct tn_work *work; /* made when first needed */
 	struct hf_owners *owners;
+	struct hf_who *users; /* who came last comes first */
 	struct hf_place *root;
 	struct hf_place *lru_first,
 	    *lru_last; /* of those with a descriptor that may be dropped; first: to go first */
@@ -315,6 +340,7 @@ void hf_fill_stat(struct hf *hf, struct hf_inode *i, const struct hf_meta *m, st
 
 /* An act begins with hf_act_init, gets its descriptors by hf_act_on and _pin, and is run, or refused. */
 void hf_act_init(struct hf_act *a, struct hf *hf, struct tn_req *r);
+void hf_act_for(struct hf_act *a, struct hf_who *who); /* instead of who asks */
 enum tn_err hf_act_on(struct hf_act *a, struct hf_file *f);
 enum tn_err hf_act_pin(struct hf_act *a, struct hf_place *p, int *fd);
 void hf_act_unpin(struct hf_act *a);

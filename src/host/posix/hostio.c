@@ -173,7 +173,7 @@ enum tn_status hf_readdir(struct tn_req *r)
 	struct hf_file *f = hf_file_of(r->chan);
 	struct hf_entry e;
 	struct hf_act a;
-	int got;
+	int got, error;
 
 	hf_act_init(&a, hf_of(r), r);
 	if (f->place->kind != S_IFDIR)
@@ -187,10 +187,14 @@ enum tn_status hf_readdir(struct tn_req *r)
 	a.offset = r->u.readdir.offset;
 	if (f->slow || f->lane.running)
 		return readdir_later(&a);
+	if (a.stranger || !hf_act_as(a.who))
+		return tn_fail(r, TN_EACCES);
 	hf_dir_seek(f->dir, a.offset);
 	while ((got = hf_dir_next(f->dir, &e)) > 0 && give(&a, f->dir, &e))
 		;
-	return got < 0 ? tn_fail(r, hf_err(errno)) : TN_DONE;
+	error = errno;
+	hf_act_as(NULL);
+	return got < 0 ? tn_fail(r, hf_err(error)) : TN_DONE;
 }
 
 /* ---- the rest ---- */

@@ -86,6 +86,7 @@ static enum tn_err opened(struct hf_act *a)
 	f->slow = f->place->slow;
 	f->waits = f->place->kind != S_IFREG && f->place->kind != S_IFDIR;
 	f->remove_on_close = (a->flags & TN_OF_RCLOSE) != 0;
+	f->opener = a->who ? hf_who_get(a->who) : NULL;
 	f->opened = hf_inode_get(f->place->inode);
 	f->opened->n_open++;
 	a->hf->n_open++;
@@ -245,6 +246,9 @@ static enum tn_status remove_name(struct tn_req *r, struct hf_file *f)
 	enum tn_err err;
 
 	hf_act_init(&a, f->hf, r);
+	if (r->type == TN_CLUNK)
+		hf_act_for(&a,
+		    f->opener); /* whoever drops it: open(5) has asked for the right then */
 	if (!p->parent)
 		return hf_act_refuse(&a, TN_EPERM);
 	if (a.hf->o.read_only)

@@ -62,6 +62,8 @@ enum tn_status hf_attach(struct tn_req *r)
 	struct hf_act a;
 
 	hf_act_init(&a, hf, r);
+	if (a.stranger)
+		return tn_fail(r, TN_EUSERS);
 	a.id = hf->root->inode->id;
 	a.slow = hf->root->slow;
 	a.handles = hf->root->handles;

@@ -33,6 +33,7 @@ struct node {
 	struct tn_server *root, *files, *services, *processes, *console, *descriptors;
 	struct tn_fdio *fdio;
 	struct tn_srv *srv;
+	struct tn_hostfs_options files_with;
 	struct tn_procfs_options procs;
 	enum tn_err (*ns)(struct tn_proc *p, struct tn_server **out);
 };
@@ -132,9 +133,19 @@ static enum tn_err fd_instance(struct tn_proc *p, struct tn_str spec, struct tn_
 	return shared(node_of(p)->descriptors, out);
 }
 
+/* What is asked for p is asked by this program itself. */
+static struct tn_server *files_for(struct tn_proc *p)
+{
+	struct node *n = p->node->host;
+
+	if (!n->files)
+		n->files_with.own = p->user;
+	return tn_host_node_files(p->node);
+}
+
 static enum tn_err host_instance(struct tn_proc *p, struct tn_str spec, struct tn_server **out)
 {
-	struct tn_server *files = tn_host_node_files(p->node);
+	struct tn_server *files = files_for(p);
 
 	(void)spec;
 	return files ? shared(files, out) : TN_ENODEV;
@@ -367,8 +378,13 @@ struct tn_server *tn_host_node_files(struct tn_node *node)
 	enum tn_err err;
 
 	if (!n->files)
-		n->files = tn_hostfs_new(node->loop, "/", NULL, &err);
+		n->files = tn_hostfs_new(node->loop, "/", &n->files_with, &err);
 	return n->files;
+}
+
+void tn_host_node_files_with(struct tn_node *node, const struct tn_hostfs_options *o)
+{
+	((struct node *)node->host)->files_with = *o;
 }
 
 struct tn_srv *tn_host_node_srv(struct tn_node *node)
@@ -454,7 +470,7 @@ static void attached(struct tn_req *r)
 static struct tn_chan *host_root(struct tn_proc *p)
 {
 	static const struct tn_owner owner = { .done = attached };
-	struct tn_server *files = tn_host_node_files(p->node);
+	struct tn_server *files = files_for(p);
 	struct tn_chan *c = files ? tn_chan_new(files, p->user) : NULL;
 	struct attach a = { 0 };
 

@@ -10,6 +10,7 @@
 #include "fs/ns.h"
 #include "fs/root.h"
 #include "fs/srv.h"
+#include "host/posix/hostfs.h"
 #include "host/posix/loop.h"
 #include "host/posix/procfs.h"
 
@@ -29,6 +30,9 @@ struct tn_proc *tn_host_proc_clean(struct tn_node *node);
 
 /* The files of the host from its root, for all of this node; NULL: it has none (no memory, no right). Borrowed. */
 struct tn_server *tn_host_node_files(struct tn_node *node);
+
+/* How they are served, before they are first asked for (copied). At first: with hostfs.h's defaults. */
+void tn_host_node_files_with(struct tn_node *node, const struct tn_hostfs_options *o);
 
 /* What is posted in #srv. Borrowed. */
 struct tn_srv *tn_host_node_srv(struct tn_node *node);
