@@ -11,6 +11,7 @@
 #include "host/posix/listen.h"
 #include "host/posix/node.h"
 #include "host/posix/serve.h"
+#include "host/posix/usermap.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -25,9 +26,44 @@ struct export
 	struct cmd_place place;
 	struct tn_server *server; /* what is served */
 	struct tn_service *service;
+	struct tn_usermap *users; /* of --map-user FILE, or NULL */
 	uv_signal_t signals[2];
 	bool is_listening, is_ending;
 };
+
+/* ---- for whom ---- */
+
+static int read_map(struct export *e, const char *path)
+{
+	unsigned line;
+
+	e->users = tn_usermap_read(path, &line);
+	e->place.files.users = e->users;
+	if (e->users)
+		return CMD_OK;
+	if (line == 0)
+		return cmd_say_errno("export", path);
+	fprintf(stderr, "tenon: export: %s:%u: not two words: PEER LOCAL\n", path, line);
+	return CMD_FAILED;
+}
+
+/*
+ * An export by root acts for whoever attaches, with his rights, unless it is told to be itself to all; one by somebody
+ * else can be nobody but himself.
+ */
+static int choose_user(struct export *e)
+{
+	const char *who = cmd_value(e->a, OPT_MAP_USER);
+	bool is_self = who && strcmp(who, "self") == 0;
+
+	e->place.files.as_asker = tn_hostfs_has_others() && !is_self;
+	if (!who || is_self)
+		return CMD_OK;
+	if (!e->place.files.as_asker)
+		return cmd_usage_error(e->a->command, who, "only root can be others: self");
+	e->place.files.squash = strcmp(who, "squash") == 0;
+	return e->place.files.squash ? CMD_OK : read_map(e, who);
+}
 
 /* ---- what is served ---- */
 
@@ -45,7 +81,11 @@ static int fail(const char *what, enum tn_err err)
 /* A view of the name space from `src`, or from what --sub names below it, down. */
 static int serve_view(struct export *e, const char *src)
 {
-	struct tn_view_options options = { .read_only = e->compose.read_only, .follow = true };
+	struct tn_view_options options = {
+		.read_only = e->compose.read_only,
+		.follow = true,
+		.as_asker = e->place.files.as_asker,
+	};
 	const char *sub = cmd_value(e->a, OPT_SUB);
 	char *name = sub ? cmd_join(src, cmd_str(sub)) : strdup(src);
 	struct tn_chan *root;
@@ -97,7 +137,7 @@ static int serve_directory(struct export *e, const char *src)
 {
 	enum tn_err err;
 
-	e->server = tn_hostfs_new(e->place.node->loop, src, NULL, &err);
+	e->server = tn_hostfs_new(e->place.node->loop, src, &e->place.files, &err);
 	return e->server ? CMD_OK : fail(src, err);
 }
 
@@ -281,6 +321,8 @@ static int export(struct export *e)
 {
 	int status = cmd_compose(&e->compose, e->a) ? check_doors(e) : CMD_USAGE;
 
+	if (status == CMD_OK)
+		status = choose_user(e);
 	if (status == CMD_OK && is_composed(e) && e->a->n_words && tn_is_dial(e->a->words[0]))
 		status = cmd_usage_error(e->a->command, e->a->words[0],
 		    "is no name in what was composed: use -m");
@@ -305,5 +347,6 @@ int cmd_export(const struct cmd_args *a)
 	tn_server_put(e.server);
 	tn_compose_fini(&e.compose);
 	cmd_place_close(&e.place);
+	tn_usermap_free(e.users);
 	return status;
 }

@@ -70,6 +70,9 @@ static const struct cmd_option options[] = {
 	{ OPT_LISTEN,        'l', "listen",      "DIAL",     CMD_EXPORT,
 	  "listen there (may be given again); without it 9P is spoken on standard input and output" },
 	{ OPT_SUB,           0,   "sub",         "DIR",      CMD_EXPORT,   "serve this directory of the tree alone" },
+	{ OPT_MAP_USER,      0,   "map-user", "WHO",         CMD_EXPORT,
+	  "as whom root uses files of the host: self, as root; squash, as nobody; FILE, as its lines PEER LOCAL say; without "
+	  "it as who attaches" },
 	{ OPT_READY_FD,      0,   "ready-fd",    "N",        CMD_EXPORT,
 	  "write the addresses listened on to descriptor N, a line each, and close it" },
 	{ OPT_BEFORE,        'b', "before",      NULL,       ALTER,        "before what is there: a union" },

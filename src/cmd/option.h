@@ -49,6 +49,7 @@ enum cmd_opt {
 	/* export */
 	OPT_LISTEN,
 	OPT_SUB,
+	OPT_MAP_USER,
 	OPT_READY_FD,
 	/* alteration, as flags of bind(1) and mount(1) */
 	OPT_BEFORE,

@@ -41,6 +41,8 @@ bool cmd_place_start(struct cmd_place *p, bool is_clean)
 	p->n_handles = p->loop ? handles_of(p->loop) : 0;
 	p->node = p->loop ? tn_host_node_new(p->loop) : NULL;
 	if (p->node)
+		tn_host_node_files_with(p->node, &p->files);
+	if (p->node)
 		p->proc = is_clean ? tn_host_proc_clean(p->node) : tn_host_proc_new(p->node);
 	if (!p->proc) {
 		cmd_say(NULL, NULL, "no memory, or no descriptors, for a loop");

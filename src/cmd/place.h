@@ -6,6 +6,7 @@
 #define TN_CMD_PLACE_H
 
 #include "cmd/option.h"
+#include "host/posix/hostfs.h"
 #include "lib/call.h"
 
 #define CMD_NAMES_MAX 0x7fffffff
@@ -15,7 +16,8 @@ struct cmd_place {
 	unsigned n_handles; /* libuv's handles that belong to the loop itself */
 	struct tn_node *node;
 	struct tn_proc *proc;
-	char **names; /* the words behind the dial string */
+	struct tn_hostfs_options files; /* of the host: set before cmd_place_start */
+	char **names;                   /* the words behind the dial string */
 	int n_names;
 };
 

@@ -1,11 +1,13 @@
 """tenon export: sources, listeners, ends. product.md sections 1 and 2."""
 import os
+import pwd
 import re
 import signal
 import socket
 import subprocess
 
 from bench import Failed, case
+from people import AS_USER
 
 
 @case('every kind of listener serves: tcp, IPv6, a path, an abstract name; all at once')
@@ -187,3 +189,72 @@ def _(b):
 def _(b):
     r = b.run("script -qec \"tenon export '#ram'\" /dev/null </dev/null")
     assert b'terminal' in r.stdout and r.returncode == 2, r
+
+
+def shared(b):
+    """A directory of root's for everybody: what only root reads, and where all make files."""
+    os.chmod(b.dir, 0o755)
+    b.write('d/secret', 'secret\n', 0o600)
+    b.write('d/public', 'public\n', 0o644)
+    os.mkdir(b.dir + '/d/tmp')
+    os.chmod(b.dir + '/d/tmp', 0o1777)
+
+
+def owner(b, name):
+    st = os.stat(b.dir + '/' + name)
+    return st.st_uid, st.st_gid
+
+
+@case('an export by root acts for whoever attaches, directly and composed')
+def _(b):
+    if os.getuid():
+        return  # an ordinary user is nobody but himself: the next case
+    shared(b)
+    for source in ('d', '--clean -b "/x=#host%s/d" /x' % b.dir, '--ro d'):
+        D = b.export(source).dial
+        b.table([
+            ('tenon cat D secret', 'secret\n', '', 0),
+            (AS_USER + 'tenon cat D public', 'public\n', '', 0),
+            (AS_USER + 'tenon cat D secret', '', 'tenon: cat: secret: permission denied\n', 1),
+        ], D=D)
+        if source == '--ro d':
+            continue
+        b.shows(AS_USER + "sh -c 'umask 0; echo x | tenon put D tmp/his'", D=D)
+        b.shows('echo x | tenon put D tmp/roots', D=D)
+        assert owner(b, 'd/tmp/his') == (1000, 1000), owner(b, 'd/tmp/his')
+        assert owner(b, 'd/tmp/roots') == (0, 0), owner(b, 'd/tmp/roots')
+        b.table([
+            (AS_USER + 'tenon rm D tmp/roots', '', 'tenon: rm: tmp/roots: operation not permitted\n', 1),
+            (AS_USER + 'tenon rm D public', '', 'tenon: rm: public: permission denied\n', 1),
+            (AS_USER + 'tenon rm D tmp/his; tenon rm D tmp/roots', '', '', 0),
+        ], D=D)
+
+
+@case('--map-user says as whom, and only root has a choice')
+def _(b):
+    shared(b)
+    D = b.export('--map-user self d').dial
+    b.shows('tenon cat D secret', 'secret\n', D=D)
+    if os.getuid() == 0:
+        b.shows(AS_USER + 'tenon cat D secret', 'secret\n', D=D)
+        D = b.export('--map-user squash d').dial
+        b.shows('tenon cat D public', 'public\n', D=D)
+        b.shows('tenon cat D secret', '', 'tenon: cat: secret: permission denied\n', D=D)
+        b.shows('echo x | tenon put D tmp/f', D=D)
+        assert owner(b, 'd/tmp/f') == (65534, 65534), owner(b, 'd/tmp/f')
+        names = [u.pw_name for u in pwd.getpwall() if u.pw_uid == 1000] + ['1000']
+        b.write('map', '# who is who\nroot 1000\n%s daemon # none of his own\n' % names[0])
+        for source in ('d', '--clean -b "/x=#host%s/d" /x' % b.dir):
+            D = b.export('--map-user map ' + source).dial
+            b.shows('tenon cat D secret', '', 'tenon: cat: secret: permission denied\n', D=D)
+            b.shows('echo x | tenon put D tmp/r; ' + AS_USER + "sh -c 'echo x | tenon put D tmp/u'", D=D)
+            assert owner(b, 'd/tmp/r')[0] == 1000 and owner(b, 'd/tmp/u')[0] == 1, (owner(b, 'd/tmp/r'), owner(b, 'd/tmp/u'))
+            os.unlink(b.dir + '/d/tmp/r')
+            os.unlink(b.dir + '/d/tmp/u')
+        b.write('map', 'rob daemon\n')
+        D = b.export('--map-user map d').dial
+        b.shows('tenon cat D public', '', 'tenon: cat: ...unknown user\n', D=D)
+        b.write('map', 'one two\none\n')
+        b.shows('tenon export --map-user map d', '', 'tenon: export: map:2: not two words: PEER LOCAL\n')
+        b.shows('tenon export --map-user nope d', '', 'tenon: export: nope: ...o such file...\n')
+    b.shows(AS_USER + 'tenon export --map-user squash /', '', 'tenon: export: squash: only root...\n...', 2)
