@@ -44,6 +44,10 @@ def e2e(file, alone=False, seconds=300, long=False):
     return Suite('e2e-' + file, ['test/e2e/run.py', '{build}', file], seconds, asan=not long, alone=alone, long=long)
 
 
+def fault(file, alone=False):
+    return Suite('fault-' + file, ['test/fault/run.py', '{build}', file], 600, asan=True, alone=alone)
+
+
 # needs: a folder of ../shared, without which the suite is skipped. alone: nothing else runs meanwhile (it measures
 # times). asan: also in build-asan. seconds: how long it may take.
 SUITES = [
@@ -78,6 +82,12 @@ SUITES = [
     e2e('imports'),
     Suite('e2e-programs', ['test/e2e/run.py', '{build}', 'programs'], 600, asan=True),
     Suite('e2e-programs_long', ['test/e2e/run.py', '{build}', 'programs_long'], 1800, long=True),
+    fault('bare'),
+    fault('bad'),
+    fault('limits'),
+    fault('host'),
+    fault('fids'),
+    Suite('fault-fids_long', ['test/fault/run.py', '{build}', 'fids_long'], 1800, long=True),
     Suite('oracle-linux', ['test/oracle_linux.py', '{build}'], 300, needs='oracle'),
     e2e('launch_process', alone=True),
     e2e('launch_terminal', alone=True),
@@ -87,6 +97,8 @@ SUITES = [
     e2e('launch_load', alone=True),
     e2e('launch_churn', alone=True),
     e2e('launch_churn_long', alone=True, seconds=1800, long=True),
+    fault('silent', alone=True),
+    fault('killed', alone=True),
 ]
 
 

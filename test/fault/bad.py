@@ -9,7 +9,7 @@ import re
 import struct
 
 from bench import PATIENCE, Failed, case
-from launch_process import people
+from people import people
 from p9 import NOFID, NOTAG, Client, connect, string
 from p9d import HOWS, Dir, File, Server
 

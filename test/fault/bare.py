@@ -2,7 +2,7 @@
 small devices are. It can be mounted and used. mnt.h: what a stat says is made up then.
 """
 from bench import case
-from launch_process import people
+from people import people
 from p9d import Dir, File, Server
 
 KNOWN = ('version', 'attach', 'walk', 'open', 'read', 'write', 'clunk')

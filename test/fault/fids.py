@@ -3,7 +3,7 @@
 The server makes its listings up; it counts the fids that it gives out, and refuses those beyond what it has.
 """
 from bench import PATIENCE, Failed, case
-from launch_process import people
+from people import people
 from p9d import Dir, File, Server
 
 ALLOWED, WANTED = 256, 200  # fids that there are; that are used at most

@@ -6,10 +6,12 @@ import struct
 import time
 
 from bench import Failed, Skipped, case
-from launch_process import marked, people, wait_for
+from people import marked, people, wait_for
 from p9 import Client, string
 
 TFLUSH, RFLUSH, TWALK = 108, 109, 110
+# The search for leaks stops all threads, and one that hangs in the kernel does not stop.
+UNTRACED = 'env ASAN_OPTIONS=detect_leaks=0:exitcode=99 '
 ENDS_WITHIN = 8  # seconds: it waits five for its workers
 
 
@@ -51,7 +53,7 @@ def _(b):
     for who in people():
         hung = Hung(b, who)
         try:
-            e = b.export(os.path.join(b.dir, 'share'), prefix=who)
+            e = b.export(os.path.join(b.dir, 'share'), prefix=who + UNTRACED)
             with Client(e.dial) as c:
                 for tag in range(100, 180):  # more than there are threads
                     walk(c, tag, tag, 'hung', 'f')

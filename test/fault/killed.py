@@ -6,7 +6,7 @@ import os
 import time
 
 from bench import PATIENCE, Failed, case
-from launch_process import people
+from people import people
 from silent import copy_within
 
 SOFT = 2

@@ -6,7 +6,7 @@ import os
 import re
 
 from bench import Failed, case
-from launch_process import people
+from people import people
 from p9 import Client, Error
 
 MOUNTS, UNION = 4096, 256  # ns.h: the defaults

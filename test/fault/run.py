@@ -12,7 +12,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(HERE, '../e2e'), HERE, os.path.join(HERE, '../tool')]
 import run
 
-FILES = ['silent']
+FILES = ['bare', 'bad', 'limits', 'host', 'fids', 'silent', 'killed']
 
 if __name__ == '__main__':
     sys.exit(run.main(FILES))

@@ -10,7 +10,7 @@ import signal
 import time
 
 from bench import PATIENCE, Failed, case
-from launch_process import people, wait_for
+from people import people, wait_for
 from p9d import Dir, File, Server
 
 SOFT = 2
@@ -118,13 +118,17 @@ def _(b):
     ops = ['stat plain', 'read plain', 'create', 'mkdir', 'readdir', 'unlink plain', 'rename plain'] * 7
     for who in people():
         with Server(tree()) as server:
-            aname = 'mute/stat/plain/3'
+            aname = 'mute/stat/device/1'  # who asks for that makes it fall silent
             b.write('rows', json.dumps([['%d' % i, op, '/n/one'] for i, op in enumerate(ops)]), 0o644)
             copy_within(b)
-            p = b.start("exec %stenon run -o soft=%d,create,aname='%s' -m '/n/one=%s' sh -c 'cat /n/one/plain /n/one/plain; ls -l "
-                        "/n/one; python3 within.py ops rows'" % (who, SOFT, aname, server.dial))
+            p = b.start("exec %stenon run -o soft=%d,create,aname='%s' -m '/n/one=%s' sh -c 'cat /n/one/plain /n/one/plain; ls "
+                        "/n/one; test -e /n/one/device & until test -e silent; do sleep 0.01; done; python3 within.py ops rows'" %
+                        (who, SOFT, aname, server.dial))
+            wait_for('the silence', lambda: server.stats()['done'])
+            b.write('silent', '')
             did = {n: (e, float(t)) for n, e, t in re.findall(r'^did (\S+) (\S+) (\S+)$', b.read_until(p, '\ndone\n'), re.M)}
             wrong = {ops[int(n)]: x for n, x in did.items() if x[0] == 'OK' or x[1] > SOFT + 1}
+            os.remove(b.dir + '/silent')
             if wrong or len(did) != len(ops) or server.stats()['done'] != [aname]:
                 raise Failed('%s: %d of %d; %r' % (who, len(did), len(ops), wrong))
             assert p.wait(PATIENCE) == 0
