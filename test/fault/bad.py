@@ -16,7 +16,7 @@ from p9d import HOWS, Dir, File, Server
 # ---- servers ----
 
 MESSAGES = ('walk', 'f'), ('stat', 'f'), ('open', 'f'), ('read', 'f')
-LASTING = ('busy', 'mute')  # silent.py
+LASTING = ('busy', 'mute', 'dead')  # silent.py
 # From the $2-th on they are silent, and what was found out of them is believed for a moment: mnt.h.
 USES = """for i in $(seq 0 $1); do
     echo $(cat /n/$i/f 2>&1)

@@ -118,7 +118,7 @@ def _(b):
     ops = ['stat plain', 'read plain', 'create', 'mkdir', 'readdir', 'unlink plain', 'rename plain'] * 7
     for who in people():
         with Server(tree()) as server:
-            aname = 'mute/stat/device/1'  # who asks for that makes it fall silent
+            aname = 'dead/stat/device/1'  # who asks for that makes it fall silent
             b.write('rows', json.dumps([['%d' % i, op, '/n/one'] for i, op in enumerate(ops)]), 0o644)
             copy_within(b)
             p = b.start("exec %stenon run -o soft=%d,create,aname='%s' -m '/n/one=%s' sh -c 'cat /n/one/plain /n/one/plain; ls "

@@ -91,6 +91,7 @@ def sized(frame, n):
 HOWS = {
     'busy': How(lambda frame: b'', once=False),  # never answers this; the rest it does
     'mute': How(lambda frame: b'', ever=True, once=False),  # never answers anything any more
+    'dead': How(lambda frame: b'', ever=True, once=False),  # nor does a later connection, behind its version
     'hang up': How(lambda frame: b'', end=True),
     'half': How(lambda frame: frame[:len(frame) // 2], end=True),
     'half and mute': How(lambda frame: frame[:len(frame) // 2], ever=True),
@@ -156,6 +157,8 @@ class Conn:
             body = getattr(self, 'do_' + word)(frame[7:])
         except Refused as e:
             kind, body = 106, string(str(e))
+        if self.mute:
+            return
         answer = struct.pack('<IBH', 7 + len(body), kind + 1, tag) + body
         if self.how and self.at == (word, self.asked):
             self.ahead -= 1
@@ -167,6 +170,8 @@ class Conn:
         how = HOWS[self.how]
         self.server.done.append(self.aname)
         self.mute, self.over = how.ever, how.end
+        if self.how == 'dead':
+            self.server.dead.add(self.aname)
         if how.once:
             self.server.good.add(self.aname)
             self.how = None
@@ -201,6 +206,7 @@ class Conn:
         else:
             self.tree = self.server.tree
         self.new_fid(number, Fid(self.tree, ()))
+        self.mute = aname in self.server.dead
         if aname and aname not in self.server.good:
             self.how, word, name, n = aname.split('/')[:4]
             self.aname, self.at, self.ahead = aname, (word, name), int(n)
@@ -328,7 +334,7 @@ class Server:
     def __init__(self, tree, fids_max=1 << 32, knows=None, msize=1 << 20):
         self.tree, self.fids_max, self.knows, self.msize = tree, fids_max, knows, msize
         self.fids = self.fids_most = self.refused = 0
-        self.counts, self.trees, self.good, self.done = {}, {}, set(), []
+        self.counts, self.trees, self.good, self.dead, self.done = {}, {}, set(), set(), []
         listener = socket.create_server(('127.0.0.1', 0), backlog=256)
         self.dial = 'tcp!127.0.0.1!%d' % listener.getsockname()[1]
         self.control, end = socket.socketpair()
