@@ -80,7 +80,7 @@ SUITES = [
     e2e('devices'),
     e2e('man'),
     e2e('imports'),
-    Suite('e2e-programs', ['test/e2e/run.py', '{build}', 'programs'], 600, asan=True),
+    Suite('e2e-programs', ['test/e2e/run.py', '{build}', 'programs'], 900, asan=True),
     Suite('e2e-programs_long', ['test/e2e/run.py', '{build}', 'programs_long'], 1800, long=True),
     fault('bare'),
     fault('bad'),
