@@ -107,6 +107,11 @@ enum {
 	TN_OF_SYNC = 0x10000,
 	/* TN_CREATE: perm is cut by the directory's, as open(5) has it; else it is as it is */
 	TN_OF_INHERIT = 0x20000,
+	/*
+	 * TN_READDIR: entries are wanted with all that a TN_STAT would tell, even where that costs messages; without it a
+	 * server gives what it has at hand: name, qid, the bits of mode that say what kind of file it is. `valid` tells.
+	 */
+	TN_OF_STATS = 0x40000,
 	/* those that stay in chan->flags while it is open */
 	TN_OF_LASTING = TN_OF_ACCESS | TN_OF_RCLOSE | TN_OF_APPEND | TN_OF_DIRECTORY | TN_OF_SYNC
 };

@@ -64,13 +64,15 @@ static void take_entry(void *arg, const struct tn_stat *st)
 		files->no_memory = true;
 }
 
-int cmd_files_read(struct cmd_place *p, const char *directory, struct cmd_files *out)
+int cmd_files_read(struct cmd_place *p, const char *directory, bool with_stats,
+    struct cmd_files *out)
 {
+	uint32_t flags = with_stats ? TN_OF_STATS : 0;
 	int fd = tn_call_open(p->proc, directory, TN_OREAD);
 	int n = fd;
 
 	*out = (struct cmd_files){ 0 };
-	while (n >= 0 && (n = tn_call_dirread(p->proc, fd, take_entry, out)) > 0)
+	while (n >= 0 && (n = tn_call_dirread(p->proc, fd, flags, take_entry, out)) > 0)
 		continue;
 	if (fd >= 0 && n == 0)
 		tn_call_close(p->proc, fd);

@@ -27,9 +27,10 @@ static void show_json(struct ls *ls, const char *name, const struct tn_stat *st)
 
 static void list_directory(struct ls *ls, const char *name)
 {
+	bool with_stats = ls->json || cmd_has(ls->a, OPT_LONG);
 	struct cmd_files files;
 
-	if (cmd_files_read(&ls->place, name, &files) < 0)
+	if (cmd_files_read(&ls->place, name, with_stats, &files) < 0)
 		ls->status = cmd_say_call("ls", name);
 	if (!cmd_has(ls->a, OPT_UNION))
 		cmd_files_sort(&files);

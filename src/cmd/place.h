@@ -50,7 +50,8 @@ struct cmd_files {
 };
 
 /* Everything in the directory, as the name space lists it. -1: tn_call_err(). The files are the caller's either way. */
-int cmd_files_read(struct cmd_place *p, const char *directory, struct cmd_files *out);
+int cmd_files_read(struct cmd_place *p, const char *directory, bool with_stats,
+    struct cmd_files *out);
 /* Sorts by name and drops what has the same name as one before it (the first in a union's order wins). */
 void cmd_files_sort(struct cmd_files *files);
 void cmd_files_free(struct cmd_files *files);

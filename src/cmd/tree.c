@@ -58,7 +58,7 @@ static bool push_children(struct stack *s, struct cmd_place *p, const char *what
 	bool ok = true;
 
 	s->steps[s->n - 1].is_open = true;
-	if (cmd_files_read(p, top.from, &files) < 0) {
+	if (cmd_files_read(p, top.from, false, &files) < 0) {
 		cmd_say_call(what, top.from);
 		ok = false;
 	}

@@ -40,6 +40,7 @@ enum {
 	L_EDEADLK = 35,
 	L_ENAMETOOLONG = 36,
 	L_ENOLCK = 37,
+	L_ENOSYS = 38,
 	L_ENOTEMPTY = 39,
 	L_ELOOP = 40,
 	L_ENODATA = 61,
@@ -250,5 +251,7 @@ enum tn_err tn_err_of_linux(uint32_t number)
 		if (rows[i].number == number)
 			return (enum tn_err)i;
 	}
+	if (number == L_ENOSYS)
+		return TN_ENOTSUP;
 	return number == L_ENFILE ? TN_ELIMIT_OPEN : TN_EIO;
 }

@@ -153,6 +153,7 @@ static void request(struct dir *d, enum tn_req_type type, struct tn_chan *c)
 		d->req.user = d->outer->user;
 	d->req.deadline_ns = d->outer->deadline_ns;
 	d->req.pid = d->outer->pid;
+	d->req.flags = d->outer->flags & TN_OF_STATS;
 }
 
 static enum next send(struct dir *d, enum step then)

@@ -292,6 +292,7 @@ static void readdir_more(struct launch_op *op)
 	op->failed = readdir_failed;
 	tn_req_reset(&op->r);
 	tn_req_init(&op->r, TN_READDIR, op->chan, &dir_owner);
+	op->r.flags = op->plus ? TN_OF_STATS : 0;
 	op->r.u.readdir.offset = op->handle->cookie;
 	op->r.u.readdir.count = (uint32_t)(op->size - op->done);
 	launch_submit(op, readdir_some);

@@ -662,8 +662,8 @@ static bool take_entry(struct tn_req *r, const struct tn_stat *st, uint64_t next
 
 static const struct tn_owner dir_owner = { .done = answered, .entry = take_entry };
 
-int tn_call_dirread(struct tn_proc *p, int fd, void (*each)(void *arg, const struct tn_stat *st),
-    void *arg)
+int tn_call_dirread(struct tn_proc *p, int fd, uint32_t flags,
+    void (*each)(void *arg, const struct tn_stat *st), void *arg)
 {
 	struct file *f = file_for(p, fd, false);
 	struct dir_req d = { .f = f, .each = each, .arg = arg };
@@ -675,6 +675,7 @@ int tn_call_dirread(struct tn_proc *p, int fd, void (*each)(void *arg, const str
 	request(&d.r, p, TN_READDIR, f->chan, &dir_owner);
 	d.r.u.readdir.offset = f->offset;
 	d.r.u.readdir.count = 65536;
+	d.r.flags = flags;
 	if (tn_call_req(&d.r) < 0 && d.n == 0)
 		return -1;
 	return d.n;

@@ -57,10 +57,10 @@ int tn_call_remove(struct tn_proc *p, const char *name);
 
 /*
  * The next entries of an open directory go to `each`; returns how many, 0 at the end, -1. `each` may be called on a
- * worker's thread, while this one waits.
+ * worker's thread, while this one waits. flags: TN_OF_STATS, or 0: names and kinds are enough.
  */
-int tn_call_dirread(struct tn_proc *p, int fd, void (*each)(void *arg, const struct tn_stat *st),
-    void *arg);
+int tn_call_dirread(struct tn_proc *p, int fd, uint32_t flags,
+    void (*each)(void *arg, const struct tn_stat *st), void *arg);
 
 /* The Chan of a descriptor, borrowed; NULL: no such one. Puts a Chan (taken) into a free descriptor. */
 struct tn_chan *tn_call_chan(struct tn_proc *p, int fd);

@@ -1,6 +1,6 @@
 /*
- * The life of a client: dialling, the version, the loss of a connection, dialling again. What waits for a connection is
- * failed with its end, whether it was sent or not; nothing is sent twice.
+ * The life of a client: dialling, the loss of a connection, dialling again. What waits for a connection is failed with
+ * its end, whether it was sent or not; nothing is sent twice. The version is agreed on in offer.c.
  */
 #include "link/client.h"
 
@@ -8,7 +8,7 @@
 
 enum {
 	LABEL_SHOWN = 160, /* bytes of a label in a message */
-	VERSION_SHOWN = 32,
+	VERSION_SHOWN = 64,
 	DIAL_DOUBLINGS = 4
 };
 
@@ -186,7 +186,7 @@ void tn_client_lost(struct tn_client *client, const char *why)
 	down(client, TN_ECONNLOST, &w);
 }
 
-static void refuse_version(struct tn_client *client, const char *what, struct tn_str said)
+void tn_client_refuse(struct tn_client *client, const char *what, struct tn_str said)
 {
 	struct tn_loss w = { .len = 0 };
 
@@ -198,6 +198,15 @@ static void refuse_version(struct tn_client *client, const char *what, struct tn
 		say_foreign(&w, said);
 	}
 	down(client, TN_EBADVERSION, &w);
+}
+
+void tn_client_redial(struct tn_client *client)
+{
+	client->state = TN_CLIENT_DOWN;
+	client->generation++;
+	client->offer_less = true;
+	tn_client_reset(client);
+	tn_loop_defer(client->loop, &client->task);
 }
 
 /* ---- dialling ---- */
@@ -213,14 +222,13 @@ static void dial(struct tn_client *client)
 			fail_waiting(client);
 		return;
 	}
-	if (client->unspoken) {
-		refuse_version(client, "this dialect of 9P is not spoken yet",
-		    (struct tn_str){ NULL, 0 });
-		return;
-	}
 	client->state = TN_CLIENT_DIALING;
 	client->asked_ns = now;
-	client->dial_by_ns = tn_add_ns(now, client->soft_ns);
+	if (!client->offer_less) {
+		tn_client_offer_first(client);
+		client->dial_by_ns = tn_add_ns(now, client->soft_ns);
+	}
+	client->offer_less = false;
 	tn_client_arm(client, client->dial_by_ns);
 	client->stats.dials++;
 	client->dialer->connect(client->dialer, client, &client->stream);
@@ -245,18 +253,6 @@ void tn_client_failed(struct tn_client *client, enum tn_err err, const char *wor
 	down(client, err, &w);
 }
 
-static void send_version(struct tn_client *client)
-{
-	struct tn_msg m;
-
-	m.type = TN_TVERSION;
-	m.tag = TN_NOTAG;
-	m.msize = client->offer;
-	m.version.s = tn_dialect_name(client->best);
-	m.version.len = (uint32_t)tn_strlen(m.version.s);
-	tn_client_put_msg(client, &m); /* the empty buffer has room for it */
-}
-
 void tn_client_connected(struct tn_client *client)
 {
 	if (client->state != TN_CLIENT_DIALING) {
@@ -269,57 +265,9 @@ void tn_client_connected(struct tn_client *client)
 	}
 	client->state = TN_CLIENT_VERSION;
 	client->msize = client->offer;
-	client->dialect = TN_9P2000;
 	client->stuck = client->probing = false;
-	send_version(client);
-}
-
-/* ---- the version ---- */
-
-static bool same(struct tn_str a, const char *b, size_t len)
-{
-	return a.len == len && memcmp(a.s, b, len) == 0;
-}
-
-/*
- * version(5): the answer is what was offered or something lower. A suffix that no dialect here has is part of 9P2000;
- * one that a dialect has would change the messages' form, so it must have been offered.
- */
-static bool take_version(struct tn_client *client, struct tn_str version)
-{
-	const char *plain = tn_dialect_name(TN_9P2000);
-	uint32_t len = (uint32_t)tn_strlen(plain);
-
-	for (int d = TN_9P2000; d < TN_DIALECTS; d++) {
-		const char *name = tn_dialect_name((enum tn_dialect)d);
-
-		if (!same(version, name, tn_strlen(name)))
-			continue;
-		client->dialect = (enum tn_dialect)d;
-		return d == TN_9P2000 || d == (int)client->best;
-	}
-	client->dialect = TN_9P2000;
-	return version.len > len && memcmp(version.s, plain, len) == 0 && version.s[len] == '.';
-}
-
-void tn_client_version(struct tn_client *client, const struct tn_msg *m)
-{
-	if (m->tag != TN_NOTAG || (m->type != TN_RVERSION && m->type != TN_RERROR)) {
-		refuse_version(client, "not a 9P server", (struct tn_str){ NULL, 0 });
-	} else if (m->type == TN_RERROR) {
-		refuse_version(client, "version refused", m->ename);
-	} else if (!take_version(client, m->version)) {
-		refuse_version(client, "9P version not supported", m->version);
-	} else if (m->msize > client->offer || m->msize < TN_MSIZE_MIN) {
-		refuse_version(client, "msize out of range in Rversion",
-		    (struct tn_str){ NULL, 0 });
-	} else {
-		client->msize = m->msize;
-		client->state = TN_CLIENT_READY;
-		client->ever = true;
-		client->quiet_ns = tn_now_ns();
-		tn_op_wake_all(client, &client->waiting);
-	}
+	client->offer_is_late = client->no_renameat = false;
+	tn_client_send_version(client);
 }
 
 /* ---- life ---- */
@@ -394,8 +342,8 @@ static void take_options(struct tn_client *client, const struct tn_client_option
 	client->msize = client->offer;
 	client->fids_max = o->fids_max ? o->fids_max : 65536;
 	client->soft_ns = o->soft_ns ? o->soft_ns : 10 * second_ns;
-	client->best = TN_9P2000;
-	client->unspoken = o->dialect != TN_9P2000 && o->dialect != TN_DIALECTS;
+	client->asked = o->dialect;
+	client->spoke = TN_DIALECTS;
 	client->qids_by_name = o->qids_by_name;
 	client->skip_down = o->skip_down;
 }
@@ -418,6 +366,7 @@ struct tn_client *tn_client_new(struct tn_loop *loop, struct tn_dialer *dialer,
 	client->timer.fn = tn_client_tick;
 	client->generation = 1;
 	tn_random(&client->seed, sizeof(client->seed));
+	tn_random(&client->locker, sizeof(client->locker));
 	client->label = copy_text(o->label);
 	if (client->label && tn_client_bufs(client))
 		return client;

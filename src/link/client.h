@@ -1,7 +1,9 @@
 /*
- * The inside of mnt, for its own files: client.c (dialling, the version, the loss of a connection), clientio.c (its
- * bytes), bound.c (the bound on waiting), rpc.c (requests being served, tags, flushes), mfid.c (fids, names below the attach, walking again on a new
- * connection), mnt.c (the table of requests), mntwalk.c, mntfile.c, mntio.c, mntdir.c (how they are spelled).
+ * The inside of mnt, for its own files: client.c (dialling, the loss of a connection), offer.c (the version),
+ * clientio.c (its bytes), bound.c (the bound on waiting), rpc.c (requests being served, tags, flushes), mfid.c (fids,
+ * names below the attach), recover.c (walking again on a new connection, and to fids of an op's own), mnt.c (the table
+ * of requests). How they are spelled: mntwalk.c and mntio.c in all dialects; mntfile.c and mntdir.c in 9P2000 and .u,
+ * mntmake.c what .u adds; lfile.c, lattr.c, lname.c, ldir.c, lxattr.c, llock.c in .L.
  *
  *     tn_req --1:1-- tn_op --1:n-- tn_rpc --1:1-- a tag and a message
  *     tn_chan --1:1-- tn_mfid --n:1-- tn_root (an attach)
@@ -68,7 +70,9 @@ enum {
 	TN_MFID_WALKING = 4, /* an op walks it again: all others wait */
 	TN_MFID_LISTING = 8, /* an op reads it as a directory: other such ops wait */
 	TN_MFID_REGULAR = 16, /* parts of one read may be outstanding together: a short one is the end of the file */
-	TN_MFID_ASKED = 32    /* whether it is that has been asked */
+	TN_MFID_ASKED = 32,   /* whether it is that has been asked */
+	TN_MFID_RCLOSE = 64,  /* .L, which cannot say it: its end is a Tremove */
+	TN_MFID_APPEND = 128  /* .L: the peer writes at the end: parts of a write must not pass one another */
 };
 
 /* A fid: a number that stays with this struct for the client's life. In a Chan's aux.p. Counted, see above. */
@@ -86,8 +90,13 @@ struct tn_mfid {
 	struct tn_dir {
 		uint8_t *buf;      /* entries that the owner had no room for */
 		uint32_t size, at, len;
-		uint64_t off;      /* of buf[at] in the peer's stream of entries; where the owner goes on */
+		uint64_t off;      /* of buf[at] in the peer's stream of entries; where the owner goes on. .L: as the peer says */
 		uint64_t peer_off; /* where the peer will read on; UINT64_MAX: unknown */
+		/* .L: mntlist.c */
+		struct tn_mfid *near; /* counted; the same directory, not open; or NULL */
+		bool no_near;         /* it is not to be asked for (again) */
+		uint32_t span, left;  /* against listings without an end */
+		uint64_t held;
 	} dir;
 };
 
@@ -126,7 +135,7 @@ struct tn_rpc {
 	struct tn_rpc *victim;         /* of a Tflush */
 	uint64_t offset;
 	uint32_t count;                 /* asked */
-	uint16_t first, n;              /* names: from, how many; first: the part of a read or write */
+	uint16_t first, n;              /* names: from, how many; first: the part of a read or write, an entry */
 	uint16_t tag;
 	uint8_t state;
 };
@@ -138,19 +147,29 @@ struct tn_op {
 	struct tn_client *client;
 	struct tn_req *r;
 	struct tn_mfid *fid;             /* r->chan's; the Chan's reference. TN_CLUNK: the op's own */
+	struct tn_mfid *fid2;            /* r->chan2's, or NULL; the same */
+	struct tn_mfid *lost;            /* the one of the two whose attach or name is being walked again */
+	struct tn_mfid *busy;            /* the one that it walks again or lists: others wait for it */
 	struct tn_mfid *newfid;          /* being made; counted */
+	/* recover.c: go on when newfid has been walked to; or when it cannot be, instead of failing. Or NULL */
+	void (*then)(struct tn_op *op), (*after)(struct tn_op *op), (*otherwise)(struct tn_op *op);
 	struct tn_root *root;           /* TN_ATTACH: being made; counted */
 	struct tn_elem *name;           /* TN_WALK, TN_CREATE: newfid's; counted */
 	struct tn_rpc *rpcs;          /* outstanding */
 	uint64_t deadline_ns;           /* UINT64_MAX: none */
 	uint64_t base;                  /* io: bytes that were done before this round */
-	bool holds_root, holds_fid;     /* it made fid->root, fid busy: others wait for it */
+	bool holds_root;                /* it made lost->root busy: others wait for it */
 	bool flushed;
 	bool started;                   /* the request's own messages have begun */
 	bool crowded;                   /* it waits for a tag */
+	bool is_full;                   /* a listing: the owner had no room */
 	uint8_t n_parts;
 	uint16_t n_done, n_good;        /* walk: names walked; names that may be walked */
 	uint32_t got[TN_PARTS_MAX];     /* io: bytes of each part; UINT32_MAX: none */
+	uint32_t perm;                  /* .L, TN_CREATE: as it is sent */
+	struct tn_qid made;             /* the same, of a directory: as the peer calls it */
+	struct tn_looks *looks;         /* .L, TN_READDIR: stats of entries; freed with the op. mntlist.c */
+	char text[48];                  /* while a message is filled */
 };
 
 /* ---- the client ---- */
@@ -186,9 +205,15 @@ struct tn_client {
 	uint32_t fids_max;
 	uint64_t soft_ns;
 	uint64_t seed; /* of names' hashes */
-	enum tn_dialect dialect, best;
+	enum tn_dialect dialect; /* agreed */
+	enum tn_dialect asked;   /* no other will do; TN_DIALECTS: any */
+	enum tn_dialect offered; /* to this connection, the last time */
+	enum tn_dialect spoke;   /* what the last connection that had one agreed on; TN_DIALECTS: none yet */
 	bool qids_by_name, skip_down;
-	bool unspoken; /* the dialect that was asked for is not spoken here */
+	bool offer_less;  /* the next dial begins with what is in `offered`: the peer hung up at more */
+	bool offer_is_late; /* this connection's peer has refused more before: it may hang up for that */
+	bool no_renameat; /* this connection's peer has said so */
+	uint64_t locker;  /* a number of this client's own, for the owners of its locks */
 
 	enum tn_client_state state;
 	uint32_t generation;   /* of connections; goes up when one is lost, so that no fid is live meanwhile */
@@ -250,11 +275,34 @@ void tn_op_fail_late(struct tn_op *op);
 /* The connection ends: every op fails, with `why` (NULL: no more than that) in its words and in the log. */
 void tn_client_lost(struct tn_client *client, const char *why);
 
-/* The answer to Tversion. */
-void tn_client_version(struct tn_client *client, const struct tn_msg *m);
+/* The connection ends: the peer's version is none that will do. `what` and what it said go into the words. */
+void tn_client_refuse(struct tn_client *client, const char *what, struct tn_str said);
+
+/* The connection, still without a version, ends and is dialled again: nobody's request fails. */
+void tn_client_redial(struct tn_client *client);
 
 /* There is something for the transport to look at. */
 void tn_client_tell(struct tn_client *client);
+
+/* ---- offer.c ---- */
+
+/* What is offered first to a new connection. */
+void tn_client_offer_first(struct tn_client *client);
+void tn_client_send_version(struct tn_client *client);
+
+/* The answer to Tversion. Returns NULL, or what is wrong with it. */
+const char *tn_client_version(struct tn_client *client, const uint8_t *frame, size_t len);
+
+/* The peer hung up at what was offered. false: that is a loss. */
+bool tn_client_offer_again(struct tn_client *client);
+
+/* What an Rerror or Rlerror means. */
+enum tn_err tn_client_err(const struct tn_client *client, const struct tn_msg *m);
+
+static inline bool tn_is_error(const struct tn_msg *m)
+{
+	return m->type == TN_RERROR || m->type == TN_RLERROR;
+}
 
 /* ---- clientio.c ---- */
 
@@ -367,18 +415,31 @@ struct tn_qid tn_mfid_qid(
     const struct tn_client *client, const struct tn_root *root, uint64_t hash, struct tn_qid qid);
 uint64_t tn_elem_hash(const struct tn_client *client, const struct tn_elem *e);
 
-/* op's fid is not known at the peer: attaches and walks again as needed, then tn_op_go; or fails the op. */
+/* ---- recover.c ---- */
+
+/* op->lost is not known at the peer: attaches and walks again as needed, then tn_op_go; or fails the op. */
 void tn_mfid_recover(struct tn_op *op);
 
 /* op lets go of what it made busy; who waits goes on. */
 void tn_op_release(struct tn_op *op);
 
+/*
+ * Is there a fid of the root of op->fid's attach that no Chan has? false: it is being made, behind which the op begins
+ * anew (tn_mnt_start), or the op has failed. So these come before anything else that an op does.
+ */
+bool tn_op_has_top(struct tn_op *op);
+
+/*
+ * op->newfid becomes a fid of its own, not open, of the file called `name` below op->fid's attach (borrowed; NULL: the
+ * root), or of op->fid's file; then `then` goes on. A file that is not there any more, or is another: TN_ESTALE.
+ */
+void tn_op_seek(struct tn_op *op, struct tn_elem *name, void (*then)(struct tn_op *op));
+void tn_op_twin(struct tn_op *op, void (*then)(struct tn_op *op));
+
 /* ---- mnt.c and the spellings ---- */
 
-/* What a Twstat of 9P2000 can carry. */
-#define TN_WSTAT_SAYABLE                                                                                               \
-	(TN_ST_QID | TN_ST_MODE | TN_ST_LENGTH | TN_ST_NAME | TN_ST_ATIME | TN_ST_MTIME | TN_ST_UID | TN_ST_GID |      \
-	    TN_ST_MUID | TN_ST_DEV)
+/* u.rename.how: RENAME_NOREPLACE. */
+enum { TN_NOREPLACE = 1 };
 
 static inline struct tn_mfid *tn_mfid_of(const struct tn_chan *c)
 {
@@ -419,18 +480,85 @@ bool tn_mnt_may_block(uint8_t type);
 /* Nothing is outstanding any more of a flushed op: answers with what was done, or TN_EINTR. */
 void tn_mnt_drained(struct tn_op *op);
 
-/* Send the first message of a request. A failure ends the op. */
+/*
+ * Send the first message of a request. A failure ends the op. Those of all dialects; those of 9P2000 and .u; those that
+ * .u adds; those of .L.
+ */
 void tn_mnt_attach(struct tn_op *op);
 void tn_mnt_walk(struct tn_op *op);
+void tn_mnt_remove(struct tn_op *op);
+void tn_mnt_io(struct tn_op *op); /* TN_READ, TN_WRITE */
 void tn_mnt_open(struct tn_op *op);
 void tn_mnt_create(struct tn_op *op);
 void tn_mnt_stat(struct tn_op *op);
 void tn_mnt_wstat(struct tn_op *op);
 void tn_mnt_fsync(struct tn_op *op);
 void tn_mnt_rename(struct tn_op *op);
-void tn_mnt_remove(struct tn_op *op);
-void tn_mnt_io(struct tn_op *op); /* TN_READ, TN_WRITE */
 void tn_mnt_readdir(struct tn_op *op);
+void tn_mnt_special(struct tn_op *op); /* TN_SYMLINK, TN_MKNOD, TN_LINK */
+void tn_mnt_extension(struct tn_op *op); /* TN_READLINK */
+void tn_mnt_lopen(struct tn_op *op);
+void tn_mnt_lcreate(struct tn_op *op);
+void tn_mnt_lfsync(struct tn_op *op);
+void tn_mnt_statfs(struct tn_op *op);
+void tn_mnt_getattr(struct tn_op *op);
+void tn_mnt_setattr(struct tn_op *op);
+void tn_mnt_renameat(struct tn_op *op);
+void tn_mnt_link(struct tn_op *op);
+void tn_mnt_symlink(struct tn_op *op);
+void tn_mnt_mknod(struct tn_op *op);
+void tn_mnt_readlink(struct tn_op *op);
+void tn_mnt_list(struct tn_op *op); /* TN_READDIR */
+void tn_mnt_xattrget(struct tn_op *op);
+void tn_mnt_xattrset(struct tn_op *op);
+void tn_mnt_lock(struct tn_op *op);
+void tn_mnt_getlock(struct tn_op *op);
+
+/* ---- what the spellings share ---- */
+
+/* An answer that says nothing but that it is done. */
+const char *tn_mnt_ended(const struct tn_rpc *rpc, const struct tn_msg *m);
+
+/* op->fid is open: what the owner is told, of TN_OPEN and TN_CREATE. */
+void tn_mnt_now_open(struct tn_op *op, struct tn_qid qid, uint32_t iounit);
+
+/* A server that does not answer stats at all: one made up of the qid. */
+void tn_mnt_make_up_stat(struct tn_op *op);
+
+/* The last name of f, or "/". */
+struct tn_str tn_mfid_last_name(const struct tn_mfid *f);
+
+/* The new name of op->fid, whose file has moved: taken. */
+void tn_mfid_rename(struct tn_op *op, struct tn_elem *name);
+
+/* Is the file that f stands for, by the name it was reached by, in the directory that dir stands for? */
+bool tn_mfid_is_in(const struct tn_mfid *f, const struct tn_mfid *dir);
+
+/* The target of a symbolic link is the answer. */
+void tn_mnt_answer_link(struct tn_op *op, struct tn_str target);
+
+/*
+ * An Rgetattr as a stat without a name, its qid as the peer says it. `was`: the file's qid till now; `device`: where the
+ * extension of a device lies. TN_EBADMSG: what it says cannot be.
+ */
+enum { TN_DEVICE_CHARS = 48 };
+enum tn_err tn_mnt_attr(
+    const struct tn_msg *m, struct tn_qid was, struct tn_stat *st, char device[TN_DEVICE_CHARS]);
+void tn_mnt_fill_getattr(const struct tn_rpc *rpc, struct tn_msg *m);
+
+/* Plan 9's mode as Unix's: permissions with setuid and the like; the kind of file, of device "b .." or "c ..". */
+uint32_t tn_unix_mode(uint32_t dm);
+uint32_t tn_unix_kind(uint32_t dm, struct tn_str device);
+
+/* .L: op goes on if the directory has nothing under the request's new name; else it fails with TN_EEXIST. */
+void tn_op_must_lack(struct tn_op *op, struct tn_mfid *dir, void (*then)(struct tn_op *op));
+
+/* Trename of the rpc's fid to the directory in its newfid, with op->name as op->fid's new one. */
+extern const struct tn_step tn_mnt_rename_step;
+
+/* .L: asks, beside a read, what tn_mnt_learn wants to know. */
+extern const struct tn_step tn_mnt_learn_step;
+void tn_mnt_io_part_done(struct tn_op *op);
 
 /* No part of a read or write is outstanding any more. */
 void tn_mnt_io_settle(struct tn_op *op);

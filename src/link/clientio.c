@@ -73,12 +73,10 @@ static const char *frame(struct tn_client *client, const uint8_t *p, size_t len)
 	const char *wrong;
 
 	client->stats.messages_in++;
+	if (client->state == TN_CLIENT_VERSION)
+		return tn_client_version(client, p, len);
 	if (tn_msg_decode(&m, client->dialect, p, len) != TN_CODEC_OK)
 		return "malformed message";
-	if (client->state == TN_CLIENT_VERSION) {
-		tn_client_version(client, &m);
-		return NULL;
-	}
 	wrong = tn_rpcs_answer(client, &m);
 	if (!wrong)
 		client->good = true;
@@ -167,7 +165,7 @@ static void hangup(struct tn_stream *s, enum tn_err why)
 	s->transport = NULL;
 	s->closing = false;
 	client->dropping = false;
-	if (client->state >= TN_CLIENT_VERSION)
+	if (client->state >= TN_CLIENT_VERSION && !tn_client_offer_again(client))
 		tn_client_lost(client, NULL);
 	tn_loop_defer(client->loop, &client->task);
 }

@@ -1,7 +1,7 @@
 /*
- * What mnt knows of files at the peer: fids, the names below the attach by which they were reached, and how a Chan of
- * a lost connection is found again. A fid's number is its struct's for good; whether the peer knows it is told by the
- * generation of the connection. Numbers are dense: a peer may keep them in an array.
+ * What mnt knows of files at the peer: fids, and the names below the attach by which they were reached. A fid's number
+ * is its struct's for good; whether the peer knows it is told by the generation of the connection. Numbers are dense: a
+ * peer may keep them in an array.
  */
 #include "link/client.h"
 
@@ -133,6 +133,7 @@ struct tn_qid tn_mfid_qid(const struct tn_client *client, const struct tn_root *
 /* ---- fids ---- */
 
 static const struct tn_step clunk_step = { .type = TN_TCLUNK };
+static const struct tn_step remove_step = { .type = TN_TREMOVE };
 
 bool tn_mfid_live(const struct tn_client *client, const struct tn_mfid *f)
 {
@@ -180,6 +181,7 @@ static void recycle(struct tn_client *client, struct tn_mfid *f)
 {
 	struct tn_root *root = f->root;
 	struct tn_elem *name = f->name;
+	struct tn_mfid *near = f->dir.near;
 	uint32_t number = f->number;
 
 	tn_mnt_dir_free(f);
@@ -188,6 +190,7 @@ static void recycle(struct tn_client *client, struct tn_mfid *f)
 	f->next = client->free_fids;
 	client->free_fids = f;
 	client->fids_used--;
+	tn_mfid_put(client, near);
 	tn_elem_put(client, name);
 	tn_root_put(client, root);
 }
@@ -196,7 +199,8 @@ static void recycle(struct tn_client *client, struct tn_mfid *f)
 static bool clunk(struct tn_client *client, struct tn_mfid *f)
 {
 	enum tn_err err;
-	struct tn_rpc *rpc = tn_rpc_new(client, NULL, &clunk_step, f, NULL, &err);
+	const struct tn_step *step = f->flags & TN_MFID_RCLOSE ? &remove_step : &clunk_step;
+	struct tn_rpc *rpc = tn_rpc_new(client, NULL, step, f, NULL, &err);
 
 	if (!rpc)
 		return false;
@@ -259,223 +263,4 @@ void tn_mfids_free(struct tn_client *client)
 		tn_free(e);
 	}
 	client->n_free_elems = 0;
-}
-
-/* ---- after a new connection ---- */
-
-void tn_op_release(struct tn_op *op)
-{
-	struct tn_mfid *f = op->fid;
-
-	if (op->holds_fid) {
-		op->holds_fid = false;
-		f->flags &= ~(uint32_t)(TN_MFID_WALKING | TN_MFID_LISTING);
-		tn_op_wake_all(op->client, &f->waiting);
-	}
-	if (op->holds_root) {
-		op->holds_root = false;
-		f->root->busy = false;
-		tn_op_wake_all(op->client, &f->root->waiting);
-	}
-}
-
-static void fill_attach(const struct tn_rpc *rpc, struct tn_msg *m)
-{
-	const struct tn_root *root = rpc->op->fid->root;
-
-	m->afid = TN_NOFID;
-	m->uname = (struct tn_str){ root->text, root->uname_len };
-	m->aname = (struct tn_str){ root->text + root->uname_len, root->aname_len };
-	m->n_uname = root->n_uname;
-}
-
-static const char *attached(const struct tn_rpc *rpc, const struct tn_msg *m)
-{
-	struct tn_op *op = rpc->op;
-	struct tn_root *root = op->fid->root;
-	struct tn_mfid *old = root->top;
-
-	rpc->fid->generation = op->client->generation;
-	if ((m->qid.type & TN_QTDIR) != (root->type & TN_QTDIR)) {
-		tn_op_fail(op, TN_ESTALE);
-		return NULL;
-	}
-	root->top = op->newfid;
-	op->newfid = NULL;
-	root->path = m->qid.path;
-	tn_mfid_put(op->client, old);
-	tn_op_release(op);
-	tn_op_go(op);
-	return NULL;
-}
-
-/* Who waits for the same attach gets the same answer. */
-static void attach_refused(const struct tn_rpc *rpc, const struct tn_msg *m)
-{
-	struct tn_client *client = rpc->op->client;
-	struct tn_opq *waiting = &rpc->op->fid->root->waiting;
-	struct tn_op *op;
-
-	while ((op = waiting->first) != NULL)
-		tn_op_wait(op, &client->doomed);
-	tn_op_refused(rpc->op, m);
-	while ((op = client->doomed.first) != NULL)
-		tn_op_refused(op, m);
-}
-
-static void attached_late(struct tn_client *client, const struct tn_rpc *rpc,
-    const struct tn_msg *m)
-{
-	(void)m;
-	rpc->fid->generation = client->generation;
-}
-
-static const struct tn_step attach_again = { .type = TN_TATTACH,
-	.fill = fill_attach,
-	.answer = attached,
-	.refused = attach_refused,
-	.late = attached_late };
-
-/* Names [first, first + n) of f's name below the attach. */
-static void fill_walk(const struct tn_rpc *rpc, struct tn_msg *m)
-{
-	const struct tn_mfid *f = rpc->fid;
-
-	m->fid = rpc->first == 0 ? rpc->newfid->number : f->number;
-	m->newfid = f->number;
-	m->nwname = rpc->n;
-	for (struct tn_elem *e = f->name; e && e->depth > rpc->first; e = e->up) {
-		if (e->depth <= rpc->first + rpc->n)
-			m->wname[e->depth - 1 - rpc->first] = (struct tn_str){ e->name, e->len };
-	}
-}
-
-static void walk_on(struct tn_op *op, uint16_t first);
-
-static const char *walked(const struct tn_rpc *rpc, const struct tn_msg *m)
-{
-	struct tn_op *op = rpc->op;
-	struct tn_mfid *f = op->fid;
-	struct tn_qid qid;
-	uint32_t depth = f->name ? f->name->depth : 0;
-
-	if (m->nwqid > rpc->n)
-		return "more qids than names were walked";
-	if (m->nwqid < rpc->n) {
-		tn_op_fail(op, TN_ESTALE);
-		return NULL;
-	}
-	/* Until it is known to be the same file it is stale: then its clunk is all that may be sent. */
-	f->generation = op->client->generation;
-	f->flags |= TN_MFID_STALE;
-	if ((uint32_t)rpc->first + rpc->n < depth) {
-		walk_on(op, (uint16_t)(rpc->first + rpc->n));
-		return NULL;
-	}
-	if (depth > 0) {
-		qid = tn_mfid_qid(op->client, f->root, f->name->hash, m->wqid[rpc->n - 1]);
-		if (qid.path != f->qid.path || qid.type != f->qid.type) {
-			tn_op_fail(op, TN_ESTALE);
-			return NULL;
-		}
-	}
-	f->flags &= ~(uint32_t)TN_MFID_STALE;
-	tn_op_release(op);
-	tn_op_go(op);
-	return NULL;
-}
-
-/* That the name is gone means: the file that the Chan stood for is. */
-static void walk_refused(const struct tn_rpc *rpc, const struct tn_msg *m)
-{
-	enum tn_err err = tn_err_of_text(m->ename);
-
-	if (err == TN_ENOENT || err == TN_ENOTDIR)
-		tn_op_fail(rpc->op, TN_ESTALE);
-	else
-		tn_op_refused(rpc->op, m);
-}
-
-static void walked_late(struct tn_client *client, const struct tn_rpc *rpc, const struct tn_msg *m)
-{
-	if (m->nwqid == rpc->n)
-		rpc->fid->generation = client->generation;
-}
-
-static const struct tn_step walk_again = {
-	.type = TN_TWALK,
-	.unsure = true,
-	.fill = fill_walk,
-	.answer = walked,
-	.refused = walk_refused,
-	.late = walked_late,
-};
-
-/* As many names from `first` on as one message takes. */
-static uint16_t names_that_fit(const struct tn_op *op, uint16_t first)
-{
-	const struct tn_elem *e = op->fid->name;
-	size_t len = 0, room = op->client->msize - TN_HDR_SIZE - 10;
-	uint32_t last = first + TN_WNAME_MAX;
-
-	if (!e)
-		return 0;
-	if (last > e->depth)
-		last = e->depth;
-	for (; e && e->depth > first; e = e->up) {
-		if (e->depth <= last)
-			len += 2u + e->len;
-	}
-	for (e = op->fid->name; e && e->depth > first + 1 && len > room; e = e->up) {
-		if (e->depth > last)
-			continue;
-		len -= 2u + e->len;
-		last--;
-	}
-	return (uint16_t)(last - first);
-}
-
-static void walk_on(struct tn_op *op, uint16_t first)
-{
-	enum tn_err err;
-	struct tn_rpc *rpc = tn_rpc_new(op->client, op, &walk_again, op->fid, op->fid->root->top,
-	    &err);
-
-	if (rpc) {
-		rpc->first = first;
-		rpc->n = names_that_fit(op, first);
-	}
-	if (!rpc || !tn_rpc_send(op->client, rpc, &err))
-		tn_op_fail(op, err);
-}
-
-static void attach_first(struct tn_op *op)
-{
-	struct tn_root *root = op->fid->root;
-	enum tn_err err;
-
-	if (root->busy) {
-		tn_op_wait(op, &root->waiting);
-		return;
-	}
-	op->newfid = tn_mfid_new(op->client, &err);
-	if (!op->newfid) {
-		tn_op_fail(op, err);
-		return;
-	}
-	op->holds_root = root->busy = true;
-	tn_op_send(op, &attach_again, op->newfid, NULL);
-}
-
-void tn_mfid_recover(struct tn_op *op)
-{
-	struct tn_mfid *f = op->fid;
-
-	if (!f->root->top || !tn_mfid_live(op->client, f->root->top)) {
-		attach_first(op);
-		return;
-	}
-	op->holds_fid = true;
-	f->flags |= TN_MFID_WALKING;
-	walk_on(op, 0);
 }

@@ -1,7 +1,7 @@
 /*
  * mnt: a file server whose operations are messages to a peer. How each request is spelled in which dialect is the table
  * `spellings`: what must hold before anything is sent, and the function that sends the first message. What a message is
- * made of and what its answer does is a tn_step, in mntwalk.c, mntfile.c, mntio.c, mntdir.c.
+ * made of and what its answer does is a tn_step, in the files named after what they send.
  */
 #include "link/mnt.h"
 
@@ -21,35 +21,78 @@ static enum tn_err check_open(const struct tn_req *r)
 	return r->flags & TN_OF_DIRECTORY && !tn_chan_is_dir(r->chan) ? TN_ENOTDIR : TN_OK;
 }
 
+/* A name that a file may get. */
+static bool is_new_name(struct tn_str name)
+{
+	return tn_is_name(name) && !tn_is_dotdot(name);
+}
+
 static enum tn_err check_create(const struct tn_req *r)
 {
 	if (!tn_chan_is_dir(r->chan))
 		return TN_ENOTDIR;
-	return tn_is_name(r->u.create.name) && !tn_is_dotdot(r->u.create.name) ? TN_OK
-									       : TN_EBADCHAR;
+	return is_new_name(r->u.create.name) ? TN_OK : TN_EBADCHAR;
 }
 
 static enum tn_err check_wstat(const struct tn_req *r)
 {
 	const struct tn_stat *st = r->u.wstat.st;
 
-	if (st->valid & TN_ST_NAME && (!tn_is_name(st->name) || tn_is_dotdot(st->name)))
-		return TN_EBADCHAR;
-	return st->valid & ~(TN_WSTAT_SAYABLE | TN_ST_ATIME_NOW | TN_ST_MTIME_NOW) ? TN_ENOTSUP
-										   : TN_OK;
+	return st->valid & TN_ST_NAME && !is_new_name(st->name) ? TN_EBADCHAR : TN_OK;
+}
+
+/* The Chan beside it is one of the same mount, and represents something. */
+static enum tn_err check_chan2(const struct tn_req *r)
+{
+	if (!r->chan2 || r->chan2->server != r->server)
+		return TN_EXDEV;
+	return r->chan2->aux.p ? TN_OK : TN_EBADFID;
 }
 
 static enum tn_err check_rename(const struct tn_req *r)
 {
-	enum { NOREPLACE = 1 };
-	struct tn_str a = r->u.rename.name, b = r->u.rename.newname;
+	struct tn_str name = r->u.rename.name;
 
-	if (r->chan2 && !tn_chan_same(r->chan, r->chan2))
-		return TN_EXDEV;
-	if (r->u.rename.how & ~(uint32_t)NOREPLACE)
+	if (r->u.rename.how & ~(uint32_t)TN_NOREPLACE)
 		return TN_EINVAL;
-	return tn_is_name(a) && tn_is_name(b) && !tn_is_dotdot(a) && !tn_is_dotdot(b) ? TN_OK
-										      : TN_EBADCHAR;
+	if (!is_new_name(r->u.rename.newname) || (name.len > 0 && !is_new_name(name)))
+		return TN_EBADCHAR;
+	return check_chan2(r);
+}
+
+static enum tn_err check_link(const struct tn_req *r)
+{
+	if (!tn_chan_is_dir(r->chan))
+		return TN_ENOTDIR;
+	return is_new_name(r->u.rename.name) ? check_chan2(r) : TN_EBADCHAR;
+}
+
+static enum tn_err check_symlink(const struct tn_req *r)
+{
+	struct tn_str target = r->u.create.target;
+
+	for (uint32_t i = 0; i < target.len; i++) {
+		if (target.s[i] == '\0')
+			return TN_EINVAL;
+	}
+	return target.len > 0 ? check_create(r) : TN_ENOENT;
+}
+
+static enum tn_err check_xattrset(const struct tn_req *r)
+{
+	if (r->u.xattr.name.len == 0 || r->u.xattr.name.len > TN_XATTR_NAME_MAX)
+		return TN_ERANGE;
+	return r->u.xattr.size > TN_XATTR_MAX ? TN_ERANGE : TN_OK;
+}
+
+static enum tn_err check_xattrget(const struct tn_req *r)
+{
+	return r->u.xattr.name.len > TN_XATTR_NAME_MAX ? TN_ERANGE : TN_OK;
+}
+
+static enum tn_err check_lock(const struct tn_req *r)
+{
+	return r->u.lock.type > TN_LK_UNLOCK ? TN_EINVAL : TN_OK;
 }
 
 static enum tn_err check_read(const struct tn_req *r)
@@ -67,21 +110,32 @@ static const struct spelling {
 	enum tn_err (*check)(
 	    const struct tn_req *r); /* what needs no message to be refused; or NULL */
 	bool may_block;              /* it may rightly take long */
+	enum tn_err lacking;         /* the answer where a dialect has no spelling */
 	void (*start[TN_DIALECTS])(struct tn_op *op);
 } spellings[TN_REQ_TYPES] = {
 	/* clang-format off */
-	[TN_ATTACH]  = { NULL,          false, { [TN_9P2000] = tn_mnt_attach } },
-	[TN_WALK]    = { check_walk,    false, { [TN_9P2000] = tn_mnt_walk } },
-	[TN_OPEN]    = { check_open,    true,  { [TN_9P2000] = tn_mnt_open } },
-	[TN_CREATE]  = { check_create,  false, { [TN_9P2000] = tn_mnt_create } },
-	[TN_READ]    = { check_read,    true,  { [TN_9P2000] = tn_mnt_io } },
-	[TN_READDIR] = { check_readdir, true,  { [TN_9P2000] = tn_mnt_readdir } },
-	[TN_WRITE]   = { NULL,          true,  { [TN_9P2000] = tn_mnt_io } },
-	[TN_REMOVE]  = { NULL,          false, { [TN_9P2000] = tn_mnt_remove } },
-	[TN_STAT]    = { NULL,          false, { [TN_9P2000] = tn_mnt_stat } },
-	[TN_WSTAT]   = { check_wstat,   false, { [TN_9P2000] = tn_mnt_wstat } },
-	[TN_RENAME]  = { check_rename,  false, { [TN_9P2000] = tn_mnt_rename } },
-	[TN_FSYNC]   = { NULL,          false, { [TN_9P2000] = tn_mnt_fsync } },
+	/*                                                   9P2000           9P2000.u          9P2000.L */
+	[TN_ATTACH]   = { NULL,           false, 0,          { tn_mnt_attach,  tn_mnt_attach,   tn_mnt_attach } },
+	[TN_WALK]     = { check_walk,     false, 0,          { tn_mnt_walk,    tn_mnt_walk,     tn_mnt_walk } },
+	[TN_OPEN]     = { check_open,     true,  0,          { tn_mnt_open,    tn_mnt_open,     tn_mnt_lopen } },
+	[TN_CREATE]   = { check_create,   false, 0,          { tn_mnt_create,  tn_mnt_create,   tn_mnt_lcreate } },
+	[TN_READ]     = { check_read,     true,  0,          { tn_mnt_io,      tn_mnt_io,       tn_mnt_io } },
+	[TN_READDIR]  = { check_readdir,  true,  0,          { tn_mnt_readdir, tn_mnt_readdir,  tn_mnt_list } },
+	[TN_WRITE]    = { NULL,           true,  0,          { tn_mnt_io,      tn_mnt_io,       tn_mnt_io } },
+	[TN_REMOVE]   = { NULL,           false, 0,          { tn_mnt_remove,  tn_mnt_remove,   tn_mnt_remove } },
+	[TN_STAT]     = { NULL,           false, 0,          { tn_mnt_stat,    tn_mnt_stat,     tn_mnt_getattr } },
+	[TN_WSTAT]    = { check_wstat,    false, 0,          { tn_mnt_wstat,   tn_mnt_wstat,    tn_mnt_setattr } },
+	[TN_RENAME]   = { check_rename,   false, 0,          { tn_mnt_rename,  tn_mnt_rename,   tn_mnt_renameat } },
+	[TN_LINK]     = { check_link,     false, TN_EXDEV,   { NULL,           tn_mnt_special,  tn_mnt_link } },
+	[TN_SYMLINK]  = { check_symlink,  false, TN_ENOTSUP, { NULL,           tn_mnt_special,  tn_mnt_symlink } },
+	[TN_READLINK] = { NULL,           false, TN_ENOTSUP, { NULL,           tn_mnt_extension, tn_mnt_readlink } },
+	[TN_MKNOD]    = { check_create,   false, TN_ENOTSUP, { NULL,           tn_mnt_special,  tn_mnt_mknod } },
+	[TN_XATTRGET] = { check_xattrget, false, TN_ENOTSUP, { NULL,           NULL,            tn_mnt_xattrget } },
+	[TN_XATTRSET] = { check_xattrset, false, TN_ENOTSUP, { NULL,           NULL,            tn_mnt_xattrset } },
+	[TN_LOCK]     = { check_lock,     false, TN_ENOTSUP, { NULL,           NULL,            tn_mnt_lock } },
+	[TN_GETLOCK]  = { check_lock,     false, TN_ENOTSUP, { NULL,           NULL,            tn_mnt_getlock } },
+	[TN_FSYNC]    = { NULL,           false, 0,          { tn_mnt_fsync,   tn_mnt_fsync,    tn_mnt_lfsync } },
+	[TN_STATFS]   = { NULL,           false, TN_ENOTSUP, { NULL,           NULL,            tn_mnt_statfs } },
 	/* clang-format on */
 };
 
@@ -92,7 +146,12 @@ bool tn_mnt_may_block(uint8_t type)
 
 void tn_mnt_start(struct tn_op *op)
 {
-	spellings[op->r->type].start[op->client->dialect](op);
+	const struct spelling *row = &spellings[op->r->type];
+
+	if (row->start[op->client->dialect])
+		row->start[op->client->dialect](op);
+	else
+		tn_op_fail(op, row->lacking);
 }
 
 void tn_mnt_drained(struct tn_op *op)
@@ -123,6 +182,7 @@ static enum tn_status serve(struct tn_req *r)
 		return TN_DONE;
 	}
 	op->fid = r->chan ? tn_mfid_of(r->chan) : NULL;
+	op->fid2 = r->type == TN_RENAME || r->type == TN_LINK ? tn_mfid_of(r->chan2) : NULL;
 	r->keeper = op;
 	tn_op_go(op);
 	return TN_LATER;
@@ -136,12 +196,14 @@ static const char *clunked(const struct tn_rpc *rpc, const struct tn_msg *m)
 }
 
 static const struct tn_step clunk_step = { .type = TN_TCLUNK, .answer = clunked };
+static const struct tn_step remove_step = { .type = TN_TREMOVE, .answer = clunked };
 
 /* The rpc has the last reference of the fid then: whatever becomes of the op, the fid ends with the answer. */
 static bool send_clunk(struct tn_op *op, struct tn_mfid *f)
 {
 	enum tn_err err;
-	struct tn_rpc *rpc = tn_rpc_new(op->client, op, &clunk_step, f, NULL, &err);
+	const struct tn_step *step = f->flags & TN_MFID_RCLOSE ? &remove_step : &clunk_step;
+	struct tn_rpc *rpc = tn_rpc_new(op->client, op, step, f, NULL, &err);
 
 	if (!rpc || !tn_rpc_send(op->client, rpc, &err))
 		return false;
@@ -207,7 +269,16 @@ static const struct tn_ops ops = {
 		[TN_WSTAT] = serve,
 		[TN_FLUSH] = serve_flush,
 		[TN_RENAME] = serve,
+		[TN_LINK] = serve,
+		[TN_SYMLINK] = serve,
+		[TN_READLINK] = serve,
+		[TN_MKNOD] = serve,
+		[TN_XATTRGET] = serve,
+		[TN_XATTRSET] = serve,
+		[TN_LOCK] = serve,
+		[TN_GETLOCK] = serve,
 		[TN_FSYNC] = serve,
+		[TN_STATFS] = serve,
 	},
 	.free = mnt_free,
 };

@@ -43,6 +43,7 @@ struct tn_dialer {
 	void (*connect)(struct tn_dialer *d, struct tn_client *client, struct tn_stream *stream);
 	void (*cancel)(struct tn_dialer *d);
 	void (*free)(struct tn_dialer *d); /* the client is gone */
+	bool once; /* not to be dialled again only because the peer hung up at a version: descriptors, programs */
 };
 
 struct tn_client_options {

@@ -198,7 +198,7 @@ void tn_mnt_readdir(struct tn_op *op)
 		tn_op_wait(op, &f->waiting);
 		return;
 	}
-	op->holds_fid = true;
+	op->busy = f;
 	f->flags |= TN_MFID_LISTING;
 	if (offset > 0 && serve_kept(op)) {
 		tn_op_done(op);

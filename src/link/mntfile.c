@@ -1,6 +1,6 @@
 /*
- * Requests about a file through mnt that are one message, or two: open, create, stat, wstat and what is said by it,
- * remove.
+ * Requests about a file in 9P2000 and .u that are one message, or two: open, create, stat, wstat and what is said by it,
+ * remove. .u says more with the same messages. Twstat renames within a directory only, and never over what is there.
  */
 #include "link/client.h"
 
@@ -18,7 +18,7 @@ static uint32_t iounit_for(const struct tn_op *op, uint32_t iounit)
 	return iounit > 0 && iounit < max ? iounit : max;
 }
 
-static void now_open(struct tn_op *op, struct tn_qid qid, uint32_t iounit)
+void tn_mnt_now_open(struct tn_op *op, struct tn_qid qid, uint32_t iounit)
 {
 	struct tn_mfid *f = op->fid;
 
@@ -26,6 +26,17 @@ static void now_open(struct tn_op *op, struct tn_qid qid, uint32_t iounit)
 	f->qid = tn_op_qid(op, f, f->name, qid);
 	f->iounit = iounit;
 	op->r->chan->qid = f->qid;
+	if (op->r->type == TN_CREATE)
+		op->r->u.create.iounit = iounit_for(op, iounit);
+	else
+		op->r->u.open.iounit = iounit_for(op, iounit);
+}
+
+const char *tn_mnt_ended(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	(void)m;
+	tn_op_done(rpc->op);
+	return NULL;
 }
 
 static void fill_open(const struct tn_rpc *rpc, struct tn_msg *m)
@@ -37,8 +48,7 @@ static const char *opened(const struct tn_rpc *rpc, const struct tn_msg *m)
 {
 	struct tn_op *op = rpc->op;
 
-	now_open(op, m->qid, m->iounit);
-	op->r->u.open.iounit = iounit_for(op, m->iounit);
+	tn_mnt_now_open(op, m->qid, m->iounit);
 	tn_op_done(op);
 	return NULL;
 }
@@ -60,6 +70,7 @@ static void fill_create(const struct tn_rpc *rpc, struct tn_msg *m)
 	m->name = r->u.create.name;
 	m->perm = r->u.create.perm;
 	m->mode = mode_of(r->flags);
+	m->extension.len = 0;
 }
 
 static const char *created(const struct tn_rpc *rpc, const struct tn_msg *m)
@@ -70,8 +81,7 @@ static const char *created(const struct tn_rpc *rpc, const struct tn_msg *m)
 
 	tn_mfid_bind(op->client, f, f->root, op->name);
 	op->name = NULL;
-	now_open(op, m->qid, m->iounit);
-	op->r->u.create.iounit = iounit_for(op, m->iounit);
+	tn_mnt_now_open(op, m->qid, m->iounit);
 	if ((op->r->u.create.perm & special) == 0 && m->qid.type == TN_QTFILE)
 		f->flags |= TN_MFID_REGULAR | TN_MFID_ASKED;
 	tn_op_done(op);
@@ -137,8 +147,13 @@ static bool is_unknown_message(struct tn_str ename)
 	return false;
 }
 
+struct tn_str tn_mfid_last_name(const struct tn_mfid *f)
+{
+	return f->name ? (struct tn_str){ f->name->name, f->name->len } : TN_STR("/");
+}
+
 /* A server that has no Tstat: what the qid tells. That it is no more is told by `valid`. */
-static void make_up_stat(struct tn_op *op)
+void tn_mnt_make_up_stat(struct tn_op *op)
 {
 	const struct tn_mfid *f = op->fid;
 	struct tn_stat st;
@@ -147,7 +162,7 @@ static void make_up_stat(struct tn_op *op)
 	st.valid = TN_ST_QID | TN_ST_MODE | TN_ST_NAME;
 	st.qid = f->qid;
 	st.mode = (uint32_t)f->qid.type << 24 | (f->qid.type & TN_QTDIR ? 0777 : 0666);
-	st.name = f->name ? (struct tn_str){ f->name->name, f->name->len } : TN_STR("/");
+	st.name = tn_mfid_last_name(f);
 	tn_reply_stat(op->r, &st);
 	tn_op_done(op);
 }
@@ -167,7 +182,7 @@ static const char *stated(const struct tn_rpc *rpc, const struct tn_msg *m)
 static void stat_refused(const struct tn_rpc *rpc, const struct tn_msg *m)
 {
 	if (is_unknown_message(m->ename))
-		make_up_stat(rpc->op);
+		tn_mnt_make_up_stat(rpc->op);
 	else
 		tn_op_refused(rpc->op, m);
 }
@@ -183,6 +198,16 @@ void tn_mnt_stat(struct tn_op *op)
 
 /* ---- wstat, and what is said by it ---- */
 
+#define PLAIN_SAYABLE                                                                     \
+	(TN_ST_QID | TN_ST_MODE | TN_ST_LENGTH | TN_ST_NAME | TN_ST_ATIME | TN_ST_MTIME | \
+	    TN_ST_UID | TN_ST_GID | TN_ST_MUID | TN_ST_DEV)
+
+/* What a Twstat can carry. */
+static const uint32_t sayable[TN_DIALECTS] = {
+	[TN_9P2000] = PLAIN_SAYABLE,
+	[TN_9P2000_U] = PLAIN_SAYABLE | TN_ST_NUID | TN_ST_NGID | TN_ST_NMUID,
+};
+
 static void fill_wstat(const struct tn_rpc *rpc, struct tn_msg *m)
 {
 	const struct tn_req *r = rpc->op->r;
@@ -196,11 +221,11 @@ static void fill_wstat(const struct tn_rpc *rpc, struct tn_msg *m)
 		m->stat.atime_ns = tn_time_ns();
 		m->stat.valid |= TN_ST_ATIME;
 	}
-	m->stat.valid &= TN_WSTAT_SAYABLE;
+	m->stat.valid &= sayable[rpc->op->client->dialect];
 }
 
 /* The Chan's name moves with the file. */
-static void rename_fid(struct tn_op *op, struct tn_elem *name)
+void tn_mfid_rename(struct tn_op *op, struct tn_elem *name)
 {
 	if (name)
 		tn_mfid_bind(op->client, op->fid, op->fid->root, name);
@@ -209,7 +234,7 @@ static void rename_fid(struct tn_op *op, struct tn_elem *name)
 static const char *wstated(const struct tn_rpc *rpc, const struct tn_msg *m)
 {
 	(void)m;
-	rename_fid(rpc->op, rpc->op->name);
+	tn_mfid_rename(rpc->op, rpc->op->name);
 	rpc->op->name = NULL;
 	tn_op_done(rpc->op);
 	return NULL;
@@ -223,7 +248,12 @@ void tn_mnt_wstat(struct tn_op *op)
 {
 	const struct tn_stat *st = op->r->u.wstat.st;
 	struct tn_elem *old = op->fid->name;
+	uint32_t now = TN_ST_ATIME_NOW | TN_ST_MTIME_NOW;
 
+	if (st->valid & ~(sayable[op->client->dialect] | now)) {
+		tn_op_fail(op, TN_ENOTSUP);
+		return;
+	}
 	if (st->valid & TN_ST_NAME && old) {
 		op->name = tn_elem_add(op->client, old->up, st->name);
 		if (!op->name) {
@@ -241,14 +271,9 @@ static void fill_sync(const struct tn_rpc *rpc, struct tn_msg *m)
 	memset(&m->stat, 0, sizeof(m->stat));
 }
 
-static const char *ended(const struct tn_rpc *rpc, const struct tn_msg *m)
-{
-	(void)m;
-	tn_op_done(rpc->op);
-	return NULL;
-}
-
-static const struct tn_step sync_step = { .type = TN_TWSTAT, .fill = fill_sync, .answer = ended };
+static const struct tn_step sync_step = { .type = TN_TWSTAT,
+	.fill = fill_sync,
+	.answer = tn_mnt_ended };
 
 void tn_mnt_fsync(struct tn_op *op)
 {
@@ -272,7 +297,11 @@ static void fill_rename(const struct tn_rpc *rpc, struct tn_msg *m)
 
 static const struct tn_step rename_step = { .type = TN_TWSTAT,
 	.fill = fill_rename,
-	.answer = ended };
+	.answer = tn_mnt_ended };
+
+static const struct tn_step rename_self_step = { .type = TN_TWSTAT,
+	.fill = fill_rename,
+	.answer = wstated };
 
 static const char *rename_walked(const struct tn_rpc *rpc, const struct tn_msg *m)
 {
@@ -301,10 +330,40 @@ static const struct tn_step rename_walk_step = { .type = TN_TWALK,
 	.answer = rename_walked,
 	.late = rename_walked_late };
 
+bool tn_mfid_is_in(const struct tn_mfid *f, const struct tn_mfid *dir)
+{
+	const struct tn_elem *up;
+
+	if (!f->name || f->root != dir->root)
+		return false;
+	up = f->name->up;
+	return up && dir->name ? up->hash == dir->name->hash : up == dir->name;
+}
+
+/* The file of the Chan itself. */
+static void rename_self(struct tn_op *op)
+{
+	op->name = tn_elem_add(op->client, op->fid->name->up, op->r->u.rename.newname);
+	if (op->name)
+		tn_op_send(op, &rename_self_step, op->fid, NULL);
+	else
+		tn_op_fail(op, TN_ENOMEM);
+}
+
 void tn_mnt_rename(struct tn_op *op)
 {
+	const struct tn_req *r = op->r;
+	bool is_self = r->u.rename.name.len == 0;
 	enum tn_err err;
 
+	if (is_self ? !tn_mfid_is_in(op->fid, op->fid2) : !tn_chan_same(r->chan, r->chan2)) {
+		tn_op_fail(op, TN_EXDEV);
+		return;
+	}
+	if (is_self) {
+		rename_self(op);
+		return;
+	}
 	op->newfid = tn_mfid_new(op->client, &err);
 	if (op->newfid)
 		tn_op_send(op, &rename_walk_step, op->fid, op->newfid);

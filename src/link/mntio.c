@@ -23,6 +23,8 @@ void tn_mnt_learn(struct tn_mfid *f, const struct tn_stat *st)
 				 TN_DMNAMEDPIPE;
 
 	f->flags |= TN_MFID_ASKED;
+	if (f->flags & TN_MFID_APPEND)
+		return;
 	if ((st->valid & TN_ST_LENGTH) == 0 || st->length == 0 || (st->mode & special) != 0)
 		return;
 	if (st->type == 0 || st->type == 'M' || st->type == UINT16_MAX)
@@ -36,7 +38,7 @@ static void fill(const struct tn_rpc *rpc, struct tn_msg *m)
 	m->data = rpc->op->r->u.io.data + (rpc->offset - rpc->op->r->u.io.offset);
 }
 
-static void part_done(struct tn_op *op)
+void tn_mnt_io_part_done(struct tn_op *op)
 {
 	if (!op->rpcs)
 		tn_mnt_io_settle(op);
@@ -51,7 +53,7 @@ static const char *was_read(const struct tn_rpc *rpc, const struct tn_msg *m)
 	if (m->count > 0)
 		memcpy(r->u.io.data + (rpc->offset - r->u.io.offset), m->data, m->count);
 	rpc->op->got[rpc->first] = m->count;
-	part_done(rpc->op);
+	tn_mnt_io_part_done(rpc->op);
 	return NULL;
 }
 
@@ -60,7 +62,7 @@ static const char *was_written(const struct tn_rpc *rpc, const struct tn_msg *m)
 	if (m->count > rpc->count)
 		return "Rwrite with more than was sent";
 	rpc->op->got[rpc->first] = m->count;
-	part_done(rpc->op);
+	tn_mnt_io_part_done(rpc->op);
 	return NULL;
 }
 
@@ -69,7 +71,7 @@ static void refused(const struct tn_rpc *rpc, const struct tn_msg *m)
 {
 	if (rpc->first == 0 && rpc->op->base == 0)
 		tn_op_note(rpc->op, m);
-	part_done(rpc->op);
+	tn_mnt_io_part_done(rpc->op);
 }
 
 static const struct tn_step read_step = { .type = TN_TREAD,
@@ -86,14 +88,14 @@ static const struct tn_step write_step = { .type = TN_TWRITE,
 static const char *stated(const struct tn_rpc *rpc, const struct tn_msg *m)
 {
 	tn_mnt_learn(rpc->op->fid, &m->stat);
-	part_done(rpc->op);
+	tn_mnt_io_part_done(rpc->op);
 	return NULL;
 }
 
 static void stat_refused(const struct tn_rpc *rpc, const struct tn_msg *m)
 {
 	(void)m;
-	part_done(rpc->op);
+	tn_mnt_io_part_done(rpc->op);
 }
 
 static const struct tn_step stat_step = { .type = TN_TSTAT,
@@ -107,7 +109,9 @@ static void ask(struct tn_op *op)
 	struct tn_rpc *rpc;
 
 	op->fid->flags |= TN_MFID_ASKED;
-	rpc = tn_rpc_new(op->client, op, &stat_step, op->fid, NULL, &err);
+	rpc = tn_rpc_new(op->client, op,
+	    op->client->dialect == TN_9P2000_L ? &tn_mnt_learn_step : &stat_step, op->fid, NULL,
+	    &err);
 	if (rpc)
 		tn_rpc_send(op->client, rpc, &err);
 }

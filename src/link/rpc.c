@@ -338,11 +338,11 @@ static const char *hand_over(struct tn_client *client, const struct tn_rpc *was,
 		return NULL;
 	}
 	if (!was->op) {
-		if (step->late && m->type != TN_RERROR)
+		if (step->late && !tn_is_error(m))
 			step->late(client, was, m);
 		return NULL;
 	}
-	if (m->type != TN_RERROR)
+	if (!tn_is_error(m))
 		return step->answer(was, m);
 	if (step->refused)
 		step->refused(was, m);
@@ -359,9 +359,9 @@ const char *tn_rpcs_answer(struct tn_client *client, const struct tn_msg *m)
 
 	if (!rpc || (rpc->state != TN_RPC_SENT && rpc->state != TN_RPC_FLUSHING))
 		return "answer with an unknown tag";
-	if (m->type != TN_RERROR && m->type != rpc->step->type + 1)
+	if (!tn_is_error(m) && m->type != rpc->step->type + 1)
 		return "answer of the wrong type";
-	if (m->type == TN_RERROR)
+	if (tn_is_error(m))
 		client->stats.errors++;
 	if (rpc == &client->probe) {
 		rpc->state = TN_RPC_FREE;
@@ -439,6 +439,7 @@ void tn_op_drop(struct tn_op *op)
 
 	unwait(op);
 	tn_op_release(op);
+	tn_free(op->looks);
 	if (op->prev)
 		op->prev->next = op->next;
 	else
@@ -496,14 +497,30 @@ void tn_op_fail(struct tn_op *op, enum tn_err err)
 	tn_op_done(op);
 }
 
+/* A number that the table does not have is told as a number. */
+static void note_number(struct tn_op *op, uint32_t number)
+{
+	static const char what[] = "error number ";
+	char text[sizeof(what) + 10], *at = text + sizeof(text);
+
+	do
+		*--at = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	at -= sizeof(what) - 1;
+	memcpy(at, what, sizeof(what) - 1);
+	tn_fail_words(op->r, TN_EREMOTE, at, (size_t)(text + sizeof(text) - at));
+}
+
 void tn_op_note(struct tn_op *op, const struct tn_msg *m)
 {
-	enum tn_err err = tn_err_of_text(m->ename);
+	enum tn_err err = tn_client_err(op->client, m);
 
-	if (m->ename.len > 0)
-		tn_fail_words(op->r, err == TN_OK ? TN_EREMOTE : err, m->ename.s, m->ename.len);
+	if (m->type == TN_RERROR && m->ename.len > 0)
+		tn_fail_words(op->r, err, m->ename.s, m->ename.len);
+	else if (m->type == TN_RLERROR && err == TN_EREMOTE)
+		note_number(op, m->error);
 	else
-		tn_fail(op->r, TN_EREMOTE);
+		tn_fail(op->r, err);
 }
 
 void tn_op_refused(struct tn_op *op, const struct tn_msg *m)
@@ -530,7 +547,7 @@ void tn_op_flush(struct tn_op *op)
 		if (rpc->state == TN_RPC_QUEUED) {
 			dequeue(client, rpc);
 			release(client, rpc);
-		} else if (rpc->state == TN_RPC_SENT) {
+		} else if (rpc->state == TN_RPC_SENT && rpc->step->type != TN_TCLUNK) {
 			send_flush(client, rpc);
 		}
 	}
@@ -538,27 +555,42 @@ void tn_op_flush(struct tn_op *op)
 		tn_mnt_drained(op);
 }
 
+/* Whether an op that needs f can go on, as far as f is concerned: it does not wait for f, and has not failed. */
+static bool may_use(struct tn_op *op, struct tn_mfid *f)
+{
+	if (f->flags & TN_MFID_WALKING) {
+		tn_op_wait(op, &f->waiting);
+		return false;
+	}
+	if (f->flags & TN_MFID_STALE || (f->flags & TN_MFID_OPEN && !tn_mfid_live(op->client, f))) {
+		tn_op_fail(op, TN_ESTALE);
+		return false;
+	}
+	return true;
+}
+
+/* The first of the op's fids that the peer does not know, or NULL. */
+static struct tn_mfid *lost_of(const struct tn_op *op)
+{
+	if (op->fid && !tn_mfid_live(op->client, op->fid))
+		return op->fid;
+	return op->fid2 && !tn_mfid_live(op->client, op->fid2) ? op->fid2 : NULL;
+}
+
 void tn_op_go(struct tn_op *op)
 {
 	struct tn_client *client = op->client;
-	struct tn_mfid *f = op->fid;
 	struct tn_req *r = op->r;
 
-	if (f && f->flags & TN_MFID_WALKING) {
-		tn_op_wait(op, &f->waiting);
+	if ((op->fid && !may_use(op, op->fid)) || (op->fid2 && !may_use(op, op->fid2)))
 		return;
-	}
-	if (f &&
-	    (f->flags & TN_MFID_STALE || (f->flags & TN_MFID_OPEN && !tn_mfid_live(client, f)))) {
-		tn_op_fail(op, TN_ESTALE);
-		return;
-	}
 	if (client->state != TN_CLIENT_READY) {
 		tn_op_wait(op, &client->waiting);
 		tn_loop_defer(client->loop, &client->task);
 		return;
 	}
-	if (f && !tn_mfid_live(client, f)) {
+	op->lost = lost_of(op);
+	if (op->lost) {
 		tn_mfid_recover(op);
 		return;
 	}

@@ -23,6 +23,7 @@ static enum tn_status dir_ask(struct tn_call *call, const struct tn_msg *m, uint
 		return tn_call_refuse(call, TN_EBADOFFSET);
 	call->dir_off = call->dir_next = fid->dir_next;
 	tn_call_request(call, TN_READDIR, fid->chan);
+	call->r.flags |= TN_OF_STATS; /* an entry is a stat */
 	call->r.u.readdir.offset = fid->dir_next;
 	call->r.u.readdir.count = count;
 	return tn_submit(&call->r);

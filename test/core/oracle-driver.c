@@ -316,7 +316,7 @@ static void add_service(const char *name, struct tn_server *server, bool is_ram)
 	struct service *s = calloc(1, sizeof(*s));
 	struct dialer *d = calloc(1, sizeof(*d));
 
-	d->d = (struct tn_dialer){ dial, dial_cancel, dial_free };
+	d->d = (struct tn_dialer){ dial, dial_cancel, dial_free, false };
 	d->server = tn_server_get(server);
 	s->name = strdup(name);
 	s->server = server;
@@ -655,7 +655,7 @@ static int list_fd(struct process *q, int fd, bool with_stats)
 	int n;
 
 	do {
-		n = tn_call_dirread(q->p, fd, put_entry, &with_stats);
+		n = tn_call_dirread(q->p, fd, TN_OF_STATS, put_entry, &with_stats);
 	} while (n > 0);
 	return n;
 }

@@ -109,7 +109,7 @@ static uint64_t number_in_listing(const char *dir, const char *name)
 	assert_true(fd >= 0);
 	listed = 0;
 	listed_name = name;
-	while (tn_call_dirread(q, fd, find_listed, NULL) > 0)
+	while (tn_call_dirread(q, fd, 0, find_listed, NULL) > 0)
 		;
 	tn_call_close(q, fd);
 	return listed;
@@ -629,7 +629,7 @@ static const char *list(const char *dir)
 
 	assert_true(fd >= 0);
 	names[0] = '\0';
-	while (tn_call_dirread(q, fd, put_name, NULL) > 0)
+	while (tn_call_dirread(q, fd, 0, put_name, NULL) > 0)
 		;
 	tn_call_close(q, fd);
 	return names;
@@ -805,7 +805,7 @@ static const char *list_kinds(const char *dir)
 
 	assert_true(fd >= 0);
 	kinds[0] = '\0';
-	while (tn_call_dirread(q, fd, put_kind, NULL) > 0)
+	while (tn_call_dirread(q, fd, 0, put_kind, NULL) > 0)
 		;
 	tn_call_close(q, fd);
 	return kinds;
@@ -1080,7 +1080,7 @@ static bool do_all(void)
 	if (fd < 0)
 		return false;
 	names[0] = '\0';
-	if (tn_call_dirread(q, fd, put_name, NULL) < 0) {
+	if (tn_call_dirread(q, fd, 0, put_name, NULL) < 0) {
 		tn_call_close(q, fd);
 		return false;
 	}

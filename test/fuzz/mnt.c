@@ -77,7 +77,7 @@ static void nothing(struct tn_dialer *d)
 	(void)d;
 }
 
-static struct tn_dialer dialer = { dial, nothing, nothing };
+static struct tn_dialer dialer = { dial, nothing, nothing, false };
 
 /* What the client says goes nowhere, but for the tag of its last message. */
 static uint16_t turn(void)

@@ -92,7 +92,7 @@ static struct tn_dialer *dialer(struct remote *r)
 	char words[TN_WORDS_SIZE];
 	enum tn_err err;
 
-	r->dialer = (struct tn_dialer){ pair_dial, pair_nothing, pair_nothing };
+	r->dialer = (struct tn_dialer){ pair_dial, pair_nothing, pair_nothing, false };
 	if (!way.dial || r != &way.remotes[RAM])
 		return &r->dialer;
 	way.service = tn_service_new(way.hl, r->server, NULL);

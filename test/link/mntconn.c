@@ -133,7 +133,7 @@ static void nothing(struct tn_dialer *d)
 	(void)d;
 }
 
-static struct tn_dialer near_dialer = { near_dial, nothing, nothing };
+static struct tn_dialer near_dialer = { near_dial, nothing, nothing, false };
 
 static void line_start(uint64_t seed, uint32_t msize, bool imported)
 {

@@ -38,6 +38,16 @@ struct peer {
 	uint8_t frame[PEER_BUF]; /* the one that is looked at */
 	struct tn_msg m;
 	unsigned counts[TN_MSG_TYPES]; /* of messages that came */
+	enum tn_dialect dialect;       /* agreed */
+	enum tn_dialect best;          /* that peer_answer agrees on */
+	enum peer_at_more {
+		PEER_SAYS_LESS,
+		PEER_SAYS_UNKNOWN,
+		PEER_SAYS_ERROR,
+		PEER_SAYS_LERROR,
+		PEER_HANGS_UP,
+		PEER_SAYS_ERROR_AND_HANGS_UP
+	} at_more; /* what it does when more is offered */
 	/* what peer_serve serves: a name beginning with d is a directory; `no` is not there */
 	uint64_t salt;    /* changes all qid.paths but those of names with a digit */
 	uint32_t version; /* of all files */
@@ -114,6 +124,7 @@ static inline void peer_dial(struct tn_dialer *d, struct tn_client *client,
 	assert_null(peer.stream);
 	memset(peer.fids, 0, sizeof(peer.fids));
 	peer.at = peer.end = 0;
+	peer.dialect = TN_9P2000;
 	peer.stream = stream;
 	stream->transport = &peer_transport;
 	tn_client_connected(client);
@@ -194,7 +205,8 @@ static inline const struct tn_msg *peer_take(void)
 	}
 	memcpy(peer.frame, peer.in + peer.at, (size_t)len);
 	peer.at += (size_t)len;
-	assert_int_equal(tn_msg_decode(&peer.m, TN_9P2000, peer.frame, (size_t)len), TN_CODEC_OK);
+	assert_int_equal(tn_msg_decode(&peer.m, peer.dialect, peer.frame, (size_t)len),
+	    TN_CODEC_OK);
 	peer.counts[peer.m.type]++;
 	return &peer.m;
 }
@@ -213,7 +225,7 @@ static inline void peer_send(const struct tn_msg *m)
 	static uint8_t buf[PEER_BUF];
 	size_t len;
 
-	assert_int_equal(tn_msg_encode(m, TN_9P2000, buf, sizeof(buf), &len), TN_CODEC_OK);
+	assert_int_equal(tn_msg_encode(m, peer.dialect, buf, sizeof(buf), &len), TN_CODEC_OK);
 	peer_bytes(buf, len);
 }
 
@@ -224,11 +236,20 @@ static inline void peer_reply(uint8_t type, uint16_t tag)
 	peer_send(&m);
 }
 
+/* In .L, which has numbers only, that of the text. */
 static inline void peer_error(uint16_t tag, const char *text)
 {
-	struct tn_msg m = { .type = TN_RERROR,
+	struct tn_msg m = { .type = peer.dialect == TN_9P2000_L ? TN_RLERROR : TN_RERROR,
 		.tag = tag,
 		.ename = { text, (uint32_t)strlen(text) } };
+
+	m.error = tn_err_linux(tn_err_of_text(m.ename));
+	peer_send(&m);
+}
+
+static inline void peer_lerror(uint16_t tag, uint32_t number)
+{
+	struct tn_msg m = { .type = TN_RLERROR, .tag = tag, .error = number };
 
 	peer_send(&m);
 }
@@ -303,11 +324,11 @@ static inline size_t peer_entries(uint8_t *buf, size_t size, uint64_t off)
 
 		snprintf(f.name, sizeof(f.name), "f%d", i);
 		st = peer_stat(&f);
-		n = tn_stat_size(&st, TN_9P2000);
+		n = tn_stat_size(&st, peer.dialect);
 		if (at >= off) {
 			if (len + n > size)
 				break;
-			len += tn_stat_encode(&st, TN_9P2000, buf + len, size - len);
+			len += tn_stat_encode(&st, peer.dialect, buf + len, size - len);
 		}
 		at += n;
 	}
@@ -348,16 +369,95 @@ static inline void peer_write(const struct tn_msg *m)
 	peer_send(&a);
 }
 
+/* The same in .L, with dots; an entry's offset is its number. */
+static inline void peer_list(const struct tn_msg *m)
+{
+	static uint8_t buf[65536];
+	struct tn_msg a = { .type = TN_RREADDIR, .tag = m->tag, .data = buf };
+
+	assert_true(peer.fids[m->fid].open);
+	for (uint64_t i = m->offset; i < 12; i++) {
+		char name[8];
+		struct tn_dirent d = { .offset = i + 1, .type = 8 };
+
+		snprintf(name, sizeof(name), "f%d", (int)i - 2);
+		d.name = i == 0 ? TN_STR(".") : i == 1 ? TN_STR("..") : TN_STR("f0");
+		d.name.s = i < 2 ? d.name.s : name;
+		d.type = i < 2 ? 4 : 8;
+		d.qid = (struct tn_qid){ .path = i + 98, .type = i < 2 ? TN_QTDIR : 0 };
+		if (a.count + 26 > m->count)
+			break;
+		a.count += (uint32_t)tn_dirent_encode(&d, buf + a.count, sizeof(buf) - a.count);
+	}
+	peer_send(&a);
+}
+
+static inline void peer_attr(const struct tn_msg *m)
+{
+	const struct peer_fid *f = &peer.fids[m->fid];
+	bool is_dir = f->qid.type & TN_QTDIR;
+	struct tn_msg a = { .type = TN_RGETATTR,
+		.tag = m->tag,
+		.valid = 0x7ff,
+		.qid = f->qid,
+		.perm = is_dir ? 0040755 : 0100644,
+		.uid = 1000,
+		.gid = 100,
+		.nlink = 1,
+		.length = is_dir ? 4096 : peer.content_len,
+		.blksize = 4096,
+		.blocks = 8,
+		.atime_sec = 1,
+		.mtime_sec = 2,
+		.mtime_nsec = 3,
+		.ctime_sec = 4 };
+
+	assert_true(f->used);
+	peer_send(&a);
+}
+
+static inline void peer_version(const struct tn_msg *m)
+{
+	struct tn_msg a = { .type = TN_RVERSION, .tag = m->tag };
+	enum tn_dialect d = TN_9P2000;
+
+	while (
+	    d < TN_9P2000_L && (strlen(tn_dialect_name(d)) != m->version.len ||
+				   memcmp(tn_dialect_name(d), m->version.s, m->version.len) != 0))
+		d++;
+	a.msize = m->msize < peer.msize ? m->msize : peer.msize;
+	a.version = m->version;
+	if (d <= peer.best) {
+		peer_send(&a);
+		peer.dialect = d;
+		return;
+	}
+	if (peer.at_more == PEER_SAYS_LESS || peer.at_more == PEER_SAYS_UNKNOWN) {
+		const char *less = peer.at_more == PEER_SAYS_LESS ? tn_dialect_name(peer.best)
+								  : "unknown";
+
+		a.version = (struct tn_str){ less, (uint32_t)strlen(less) };
+		peer_send(&a);
+		peer.dialect = peer.at_more == PEER_SAYS_LESS ? peer.best : TN_9P2000;
+		return;
+	}
+	peer.dialect = peer.at_more == PEER_SAYS_LERROR ? TN_9P2000_L : TN_9P2000;
+	if (peer.at_more != PEER_HANGS_UP)
+		peer_error(m->tag, "i/o error");
+	peer.dialect = TN_9P2000;
+	if (peer.at_more >= PEER_HANGS_UP)
+		peer_hangup();
+}
+
 static inline void peer_answer(const struct tn_msg *m)
 {
 	struct tn_msg a = { .type = (uint8_t)(m->type + 1), .tag = m->tag };
 	struct peer_fid *f = m->type == TN_TVERSION ? NULL : &peer.fids[m->fid % PEER_FIDS];
 
 	switch (m->type) {
-	case TN_TVERSION:
-		a.msize = m->msize < peer.msize ? m->msize : peer.msize;
-		a.version = TN_STR("9P2000");
-		break;
+	case TN_TVERSION: peer_version(m); return;
+	case TN_TREADDIR: peer_list(m); return;
+	case TN_TGETATTR: peer_attr(m); return;
 	case TN_TATTACH:
 		assert_false(f->used);
 		*f = (struct peer_fid){ .used = true,
@@ -366,11 +466,13 @@ static inline void peer_answer(const struct tn_msg *m)
 		a.qid = f->qid;
 		break;
 	case TN_TWALK: peer_walk(m); return;
+	case TN_TLOPEN:
 	case TN_TOPEN:
 		assert_true(f->used && !f->open);
 		f->open = true;
 		a.qid = f->qid;
 		break;
+	case TN_TLCREATE:
 	case TN_TCREATE:
 		f->open = true;
 		f->qid = a.qid = peer_qid(m->name);
@@ -608,7 +710,7 @@ static inline void put(struct tn_chan *c)
 
 static inline void peer_start(const struct tn_client_options *options)
 {
-	struct tn_client_options o = { .label = "tcp!test!564", .dialect = TN_DIALECTS };
+	struct tn_client_options o = { .label = "tcp!test!564", .dialect = TN_9P2000 };
 
 	memset(&peer, 0, sizeof(peer));
 	peer.msize = PEER_MSIZE;
@@ -620,7 +722,7 @@ static inline void peer_start(const struct tn_client_options *options)
 	tn_now_hook = peer_clock;
 	tn_log_hook = peer_logged;
 	tn_loop_init(&peer.loop, NULL, NULL);
-	peer.dialer = (struct tn_dialer){ peer_dial, peer_cancel, peer_dialer_free };
+	peer.dialer = (struct tn_dialer){ peer_dial, peer_cancel, peer_dialer_free, false };
 	peer.client = tn_client_new(&peer.loop, &peer.dialer, options ? options : &o);
 	assert_non_null(peer.client);
 	peer.server = tn_mnt_server(peer.client);

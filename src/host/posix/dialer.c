@@ -98,6 +98,7 @@ struct tn_dialer *tn_dialer_new(struct tn_host_loop *h, const char *text, uint64
 	d->base.connect = dialer_connect;
 	d->base.cancel = dialer_cancel;
 	d->base.free = dialer_free;
+	d->base.once = d->dial.net == TN_NET_FD || d->dial.net == TN_NET_EXEC;
 	d->h = h;
 	d->timeout_ns = timeout_ns;
 	d->refuse.fn = refuse;

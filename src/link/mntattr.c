@@ -1,0 +1,431 @@
+/*
+ * What files are like, in 9P2000.L: Tgetattr and Tsetattr. Owners are numbers there; names of users cannot be said, nor
+ * can what makes a file append-only or exclusive. A new name is a message of its own, behind the others.
+ */
+#include "link/client.h"
+
+/* Bits of Tgetattr and Rgetattr. */
+enum {
+	GET_MODE = 0x1,
+	GET_NLINK = 0x2,
+	GET_UID = 0x4,
+	GET_GID = 0x8,
+	GET_RDEV = 0x10,
+	GET_ATIME = 0x20,
+	GET_MTIME = 0x40,
+	GET_CTIME = 0x80,
+	GET_SIZE = 0x200,
+	GET_BLOCKS = 0x400,
+	GET_BTIME = 0x800,
+	GET_GEN = 0x1000,
+	GET_DATA_VERSION = 0x2000,
+	GET_ALL = 0x3fff
+};
+
+/* Bits of Tsetattr. */
+enum {
+	SET_MODE = 0x1,
+	SET_UID = 0x2,
+	SET_GID = 0x4,
+	SET_SIZE = 0x8,
+	SET_ATIME = 0x10,
+	SET_MTIME = 0x20,
+	SET_ATIME_TO = 0x80,
+	SET_MTIME_TO = 0x100
+};
+
+/* ---- modes ---- */
+
+/* clang-format off */
+static const struct {
+	uint32_t dm, kind;
+} kinds[] = {
+	{ TN_DMDIR,       0040000 },
+	{ TN_DMSYMLINK,   0120000 },
+	{ TN_DMNAMEDPIPE, 0010000 },
+	{ TN_DMSOCKET,    0140000 },
+	{ TN_DMDEVICE,    0020000 }, /* characters, if one must choose */
+	{ TN_DMDEVICE,    0060000 },
+};
+
+static const struct {
+	uint32_t dm, bit;
+} bits[] = {
+	{ TN_DMSETUID, 04000 },
+	{ TN_DMSETGID, 02000 },
+	{ TN_DMSETVTX, 01000 },
+};
+/* clang-format on */
+
+enum { KIND = 0170000, BLOCK = 0060000, REGULAR = 0100000 };
+
+uint32_t tn_unix_mode(uint32_t dm)
+{
+	uint32_t mode = dm & 0777;
+
+	for (size_t i = 0; i < TN_COUNT(bits); i++)
+		mode |= dm & bits[i].dm ? bits[i].bit : 0;
+	return mode;
+}
+
+uint32_t tn_unix_kind(uint32_t dm, struct tn_str device)
+{
+	if (dm & TN_DMDEVICE && device.len > 0 && device.s[0] == 'b')
+		return BLOCK;
+	for (size_t i = 0; i < TN_COUNT(kinds); i++) {
+		if (dm & kinds[i].dm)
+			return kinds[i].kind;
+	}
+	return REGULAR;
+}
+
+static uint32_t dm_of(uint32_t mode)
+{
+	uint32_t dm = mode & 0777;
+
+	for (size_t i = 0; i < TN_COUNT(bits); i++)
+		dm |= mode & bits[i].bit ? bits[i].dm : 0;
+	for (size_t i = 0; i < TN_COUNT(kinds); i++)
+		dm |= (mode & KIND) == kinds[i].kind ? kinds[i].dm : 0;
+	return dm;
+}
+
+/* ---- Rgetattr ---- */
+
+/* Seconds before 1970 are negative; what no 64 bits of nanoseconds can say is the nearest that they can. */
+static int64_t time_of(uint64_t sec, uint64_t nsec)
+{
+	const int64_t per_s = 1000000000, most = INT64_MAX / per_s - 1;
+	int64_t s = sec <= INT64_MAX ? (int64_t)sec : -(int64_t)(UINT64_MAX - sec) - 1;
+
+	if (s > most)
+		s = most;
+	if (s < -most)
+		s = -most;
+	return s * per_s + (nsec < (uint64_t)per_s ? (int64_t)nsec : per_s - 1);
+}
+
+static void take_times(struct tn_stat *st, const struct tn_msg *m)
+{
+	const struct {
+		uint32_t get;
+		uint32_t bit;
+		uint64_t sec, nsec;
+		int64_t *to;
+	} times[] = {
+		{ GET_ATIME, TN_ST_ATIME, m->atime_sec, m->atime_nsec, &st->atime_ns },
+		{ GET_MTIME, TN_ST_MTIME, m->mtime_sec, m->mtime_nsec, &st->mtime_ns },
+		{ GET_CTIME, TN_ST_CTIME, m->ctime_sec, m->ctime_nsec, &st->ctime_ns },
+		{ GET_BTIME, TN_ST_BTIME, m->btime_sec, m->btime_nsec, &st->btime_ns },
+	};
+
+	for (size_t i = 0; i < TN_COUNT(times); i++) {
+		if (!(m->valid & times[i].get))
+			continue;
+		st->valid |= times[i].bit;
+		*times[i].to = time_of(times[i].sec, times[i].nsec);
+	}
+}
+
+static void take_numbers(struct tn_stat *st, const struct tn_msg *m)
+{
+	const struct {
+		uint32_t get;
+		uint32_t bit;
+		uint64_t from;
+		uint64_t *to;
+	} numbers[] = {
+		{ GET_NLINK, TN_ST_NLINK, m->nlink, &st->nlink },
+		{ GET_RDEV, TN_ST_RDEV, m->rdev, &st->rdev },
+		{ GET_SIZE, TN_ST_LENGTH, m->length, &st->length },
+		{ GET_BLOCKS, TN_ST_BLOCKS, m->blocks, &st->blocks },
+		{ GET_GEN, TN_ST_GEN, m->gen, &st->gen },
+		{ GET_DATA_VERSION, TN_ST_DATA_VERSION, m->data_version, &st->data_version },
+	};
+
+	for (size_t i = 0; i < TN_COUNT(numbers); i++) {
+		if (!(m->valid & numbers[i].get))
+			continue;
+		st->valid |= numbers[i].bit;
+		*numbers[i].to = numbers[i].from;
+	}
+	st->blksize = m->blksize < UINT32_MAX ? (uint32_t)m->blksize : UINT32_MAX;
+	if (m->valid & GET_UID && m->uid != TN_NONUNAME) {
+		st->valid |= TN_ST_NUID;
+		st->n_uid = m->uid;
+	}
+	if (m->valid & GET_GID && m->gid != TN_NONUNAME) {
+		st->valid |= TN_ST_NGID;
+		st->n_gid = m->gid;
+	}
+}
+
+static char *put_number(char *to, uint64_t number)
+{
+	char digits[20], *at = digits + sizeof(digits);
+	size_t n;
+
+	do
+		*--at = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	n = (size_t)(digits + sizeof(digits) - at);
+	memcpy(to, at, n);
+	return to + n;
+}
+
+/* "c MAJOR MINOR", as .u says it: that is how it is told inside whether it is one of blocks. */
+static void take_device(struct tn_stat *st, bool is_block, char text[TN_DEVICE_CHARS])
+{
+	uint64_t dev = st->rdev;
+	char *at = text;
+
+	*at++ = is_block ? 'b' : 'c';
+	*at++ = ' ';
+	at = put_number(at, (dev >> 8 & 0xfff) | (dev >> 32 & 0xfffff000));
+	*at++ = ' ';
+	at = put_number(at, (dev & 0xff) | (dev >> 12 & 0xffffff00));
+	st->valid |= TN_ST_EXTENSION;
+	st->extension = (struct tn_str){ text, (uint32_t)(at - text) };
+}
+
+/* The mode and the qid, and both of them and the file till now, must agree on what is a directory. */
+enum tn_err tn_mnt_attr(const struct tn_msg *m, struct tn_qid was, struct tn_stat *st,
+    char device[TN_DEVICE_CHARS])
+{
+	const uint32_t from_qid = TN_QTAPPEND | TN_QTEXCL | TN_QTTMP | TN_QTAUTH | TN_QTMOUNT;
+	const uint32_t kind = TN_DMDIR | TN_DMSYMLINK;
+	uint32_t as_qid = (uint32_t)m->qid.type << 24;
+
+	memset(st, 0, sizeof(*st));
+	st->valid = TN_ST_QID | TN_ST_MODE;
+	st->qid = m->qid;
+	take_numbers(st, m);
+	take_times(st, m);
+	st->mode = m->valid & GET_MODE ? dm_of(m->perm) : as_qid & TN_DMDIR ? 0777 : 0666;
+	if ((m->perm & KIND) == 0 || !(m->valid & GET_MODE))
+		st->mode |= as_qid & kind;
+	if ((st->mode ^ as_qid) & TN_DMDIR || (m->qid.type ^ was.type) & TN_QTDIR)
+		return TN_EBADMSG;
+	st->mode |= as_qid & from_qid << 24;
+	if (st->mode & (TN_DMDIR | TN_DMDEVICE))
+		st->length = 0;
+	if (st->mode & TN_DMDEVICE && m->valid & GET_RDEV)
+		take_device(st, (m->perm & KIND) == BLOCK, device);
+	return TN_OK;
+}
+
+void tn_mnt_fill_getattr(const struct tn_rpc *rpc, struct tn_msg *m)
+{
+	(void)rpc;
+	m->valid = GET_ALL;
+}
+
+static const char *told(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	struct tn_op *op = rpc->op;
+	char device[TN_DEVICE_CHARS];
+	struct tn_stat st;
+	enum tn_err err = tn_mnt_attr(m, op->fid->qid, &st, device);
+
+	if (err != TN_OK) {
+		tn_op_fail(op, err);
+		return NULL;
+	}
+	tn_mnt_learn(op->fid, &st);
+	st.qid = tn_op_qid(op, op->fid, op->fid->name, st.qid);
+	st.name = tn_mfid_last_name(op->fid);
+	st.valid |= TN_ST_NAME;
+	tn_reply_stat(op->r, &st);
+	tn_op_done(op);
+	return NULL;
+}
+
+static void not_told(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	if (tn_client_err(rpc->op->client, m) == TN_ENOTSUP)
+		tn_mnt_make_up_stat(rpc->op);
+	else
+		tn_op_refused(rpc->op, m);
+}
+
+static const struct tn_step getattr_step = { .type = TN_TGETATTR,
+	.fill = tn_mnt_fill_getattr,
+	.answer = told,
+	.refused = not_told };
+
+void tn_mnt_getattr(struct tn_op *op)
+{
+	tn_op_send(op, &getattr_step, op->fid, NULL);
+}
+
+/* What is learnt for reading: mntio.c. */
+static const char *learnt(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	char device[TN_DEVICE_CHARS];
+	struct tn_stat st;
+
+	if (tn_mnt_attr(m, rpc->op->fid->qid, &st, device) == TN_OK)
+		tn_mnt_learn(rpc->op->fid, &st);
+	tn_mnt_io_part_done(rpc->op);
+	return NULL;
+}
+
+static void not_learnt(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	(void)m;
+	tn_mnt_io_part_done(rpc->op);
+}
+
+const struct tn_step tn_mnt_learn_step = { .type = TN_TGETATTR,
+	.fill = tn_mnt_fill_getattr,
+	.answer = learnt,
+	.refused = not_learnt };
+
+/* ---- Tsetattr ---- */
+
+/* Seconds rounded down, so that the nanoseconds are never negative. */
+static void give_time(int64_t ns, uint64_t *sec, uint64_t *nsec)
+{
+	const int64_t per_s = 1000000000;
+	int64_t s = ns / per_s - (ns % per_s < 0);
+
+	*sec = (uint64_t)s;
+	*nsec = (uint64_t)(ns - s * per_s);
+}
+
+static uint64_t set_bits(const struct tn_stat *st)
+{
+	static const struct {
+		uint32_t bit, set;
+	} rows[] = {
+		{ TN_ST_MODE, SET_MODE },
+		{ TN_ST_NUID, SET_UID },
+		{ TN_ST_NGID, SET_GID },
+		{ TN_ST_LENGTH, SET_SIZE },
+		{ TN_ST_ATIME, SET_ATIME | SET_ATIME_TO },
+		{ TN_ST_MTIME, SET_MTIME | SET_MTIME_TO },
+		{ TN_ST_ATIME_NOW, SET_ATIME },
+		{ TN_ST_MTIME_NOW, SET_MTIME },
+	};
+	uint64_t set = 0;
+
+	for (size_t i = 0; i < TN_COUNT(rows); i++)
+		set |= st->valid & rows[i].bit ? rows[i].set : 0;
+	/* The server's own time is asked for by saying none. */
+	if (st->valid & TN_ST_ATIME_NOW)
+		set &= ~(uint64_t)SET_ATIME_TO;
+	if (st->valid & TN_ST_MTIME_NOW)
+		set &= ~(uint64_t)SET_MTIME_TO;
+	return set;
+}
+
+/* A directory has no length: to set it to 0 changes nothing. stat(5). */
+static uint64_t bits_for(const struct tn_op *op)
+{
+	uint64_t set = set_bits(op->r->u.wstat.st);
+
+	return op->fid->qid.type & TN_QTDIR ? set & ~(uint64_t)SET_SIZE : set;
+}
+
+static void fill_setattr(const struct tn_rpc *rpc, struct tn_msg *m)
+{
+	const struct tn_stat *st = rpc->op->r->u.wstat.st;
+
+	m->valid = bits_for(rpc->op);
+	m->perm = tn_unix_mode(st->mode);
+	m->uid = st->n_uid;
+	m->gid = st->n_gid;
+	m->length = st->length;
+	give_time(st->atime_ns, &m->atime_sec, &m->atime_nsec);
+	give_time(st->mtime_ns, &m->mtime_sec, &m->mtime_nsec);
+}
+
+/* What cannot be said, and what nobody can change but may be given as it is: stat(5). */
+static enum tn_err check(const struct tn_op *op)
+{
+	const struct tn_stat *st = op->r->u.wstat.st;
+	const uint32_t sayable = TN_ST_QID | TN_ST_DEV | TN_ST_MODE | TN_ST_LENGTH | TN_ST_NAME |
+				 TN_ST_ATIME | TN_ST_MTIME | TN_ST_NUID | TN_ST_NGID |
+				 TN_ST_ATIME_NOW | TN_ST_MTIME_NOW;
+	const uint32_t unsayable = TN_DMAPPEND | TN_DMEXCL | TN_DMTMP;
+	struct tn_qid is = op->fid->qid;
+	bool is_dir = is.type & TN_QTDIR;
+
+	if (st->valid & ~sayable)
+		return TN_ENOTSUP;
+	if (st->valid & TN_ST_QID && (st->qid.path != is.path || st->qid.type != is.type))
+		return TN_EPERM;
+	if (st->valid & TN_ST_MODE && !(st->mode & TN_DMDIR) == is_dir)
+		return TN_EPERM;
+	/* Those that are so already may be repeated. */
+	if (st->valid & TN_ST_MODE && st->mode & unsayable & ~((uint32_t)is.type << 24))
+		return TN_ENOTSUP;
+	return st->valid & TN_ST_LENGTH && is_dir && st->length > 0 ? TN_EISDIR : TN_OK;
+}
+
+static bool renames(const struct tn_op *op)
+{
+	const struct tn_stat *st = op->r->u.wstat.st;
+	struct tn_str is = tn_mfid_last_name(op->fid);
+
+	return st->valid & TN_ST_NAME &&
+	       (st->name.len != is.len || memcmp(st->name.s, is.s, is.len) != 0);
+}
+
+static const char *set(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	(void)m;
+	if (renames(rpc->op))
+		tn_op_send(rpc->op, &tn_mnt_rename_step, rpc->op->fid, rpc->op->newfid);
+	else
+		tn_op_done(rpc->op);
+	return NULL;
+}
+
+static const struct tn_step setattr_step = { .type = TN_TSETATTR,
+	.fill = fill_setattr,
+	.answer = set };
+
+static void set_or_rename(struct tn_op *op)
+{
+	if (bits_for(op) != 0)
+		tn_op_send(op, &setattr_step, op->fid, NULL);
+	else if (renames(op))
+		tn_op_send(op, &tn_mnt_rename_step, op->fid, op->newfid);
+	else
+		tn_op_done(op);
+}
+
+/* newfid is its directory: a name that is taken is refused, where Trename would replace it. */
+static void dir_found(struct tn_op *op)
+{
+	tn_op_must_lack(op, op->newfid, set_or_rename);
+}
+
+void tn_mnt_setattr(struct tn_op *op)
+{
+	struct tn_elem *old = op->fid->name;
+	enum tn_err err = check(op);
+
+	if (err == TN_OK && renames(op) && !old)
+		err = TN_EPERM; /* the root */
+	if (err != TN_OK) {
+		tn_op_fail(op, err);
+		return;
+	}
+	if (op->r->u.wstat.st->valid == 0) {
+		tn_mnt_lfsync(op); /* stat(5) */
+		return;
+	}
+	if (!renames(op)) {
+		set_or_rename(op);
+		return;
+	}
+	if (!tn_op_has_top(op))
+		return;
+	op->name = tn_elem_add(op->client, old->up, op->r->u.wstat.st->name);
+	if (op->name)
+		tn_op_seek(op, old->up, dir_found);
+	else
+		tn_op_fail(op, TN_ENOMEM);
+}
