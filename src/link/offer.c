@@ -6,7 +6,7 @@
 #include "link/client.h"
 
 /* What is offered to a peer that one knows nothing of. */
-static const enum tn_dialect best = TN_9P2000;
+static const enum tn_dialect best = TN_9P2000_L;
 
 void tn_client_offer_first(struct tn_client *client)
 {
