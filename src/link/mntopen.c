@@ -19,7 +19,7 @@ enum {
 
 static uint32_t open_flags(uint32_t flags)
 {
-	/* To execute is to read here: the permission for it is asked of the peer's kernel by nobody. */
+	/* To execute is to read: see may_execute. */
 	static const uint32_t access
 	    [] = { [TN_OREAD] = 0, [TN_OWRITE] = L_WRONLY, [TN_ORDWR] = L_RDWR, [TN_OEXEC] = 0 };
 	static const struct {
@@ -74,13 +74,37 @@ static const struct tn_step open_step = { .type = TN_TLOPEN,
 	.fill = fill_open,
 	.answer = opened };
 
+static void fill_mode(const struct tn_rpc *rpc, struct tn_msg *m)
+{
+	(void)rpc;
+	m->valid = 1;
+}
+
+/* No message opens for execution: a file that nobody may execute is refused here, open(5); the rest is the peer's. */
+static const char *may_execute(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	struct tn_op *op = rpc->op;
+
+	if ((m->perm & 0111) == 0 && (m->valid & 1))
+		tn_op_fail(op, TN_EACCES);
+	else
+		tn_op_send(op, &open_step, op->fid, NULL);
+	return NULL;
+}
+
+static const struct tn_step execute_step = { .type = TN_TGETATTR,
+	.fill = fill_mode,
+	.answer = may_execute };
+
 /* The peer's kernel would follow a symbolic link in a name of its own. */
 void tn_mnt_lopen(struct tn_op *op)
 {
+	bool is_exec = (op->r->flags & TN_OF_ACCESS) == TN_OEXEC;
+
 	if (op->fid->qid.type & TN_QTSYMLINK)
 		tn_op_fail(op, TN_ESYMLINK);
 	else
-		tn_op_send(op, &open_step, op->fid, NULL);
+		tn_op_send(op, is_exec ? &execute_step : &open_step, op->fid, NULL);
 }
 
 /* ---- Tlcreate ---- */
@@ -233,14 +257,8 @@ static const char *dir_stated(const struct tn_rpc *rpc, const struct tn_msg *m)
 	return NULL;
 }
 
-static void fill_dir_stat(const struct tn_rpc *rpc, struct tn_msg *m)
-{
-	(void)rpc;
-	m->valid = 1; /* the mode */
-}
-
 static const struct tn_step dir_stat_step = { .type = TN_TGETATTR,
-	.fill = fill_dir_stat,
+	.fill = fill_mode,
 	.answer = dir_stated };
 
 void tn_mnt_lcreate(struct tn_op *op)

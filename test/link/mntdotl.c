@@ -57,7 +57,6 @@ static const struct {
 	{ TN_OREAD, 0 },
 	{ TN_OWRITE, 1 },
 	{ TN_ORDWR, 2 },
-	{ TN_OEXEC, 0 },
 	{ TN_OWRITE | TN_OF_TRUNC, 01001 },
 	{ TN_ORDWR | TN_OF_APPEND, 02002 },
 	{ TN_OWRITE | TN_OF_SYNC, 04010001 },
@@ -74,6 +73,30 @@ static void an_open_has_linuxs_flags(void **state)
 		assert_int_equal(peer_expect(TN_TLOPEN)->flags, opens[i].sent);
 		peer_answer(&peer.m);
 		must(a, TN_OK);
+		put(c);
+	}
+}
+
+/* open(5): OEXEC needs permission to execute. */
+static void a_file_that_nobody_may_execute_is_not_opened_for_it(void **state)
+{
+	static const struct {
+		uint32_t perm;
+		enum tn_err err;
+	} rows[] = { { 0100644, TN_EACCES }, { 0100645, TN_OK } };
+
+	(void)state;
+	for (size_t i = 0; i < TN_COUNT(rows); i++) {
+		struct tn_chan *c = got_walk(root, "f");
+		struct ask *a = ask_open(c, TN_OEXEC);
+
+		peer_expect(TN_TGETATTR);
+		ANSWER(.valid = 1, .perm = rows[i].perm);
+		if (rows[i].err == TN_OK) {
+			assert_int_equal(peer_expect(TN_TLOPEN)->flags, 0);
+			peer_answer(&peer.m);
+		}
+		must(a, rows[i].err);
 		put(c);
 	}
 }
@@ -1022,7 +1045,7 @@ static struct ask *ask_xattr(enum tn_req_type type, struct tn_chan *c, const cha
 	a->r.u.xattr.data = a->data;
 	a->r.u.xattr.size = size;
 	a->r.u.xattr.how = how;
-	for (uint32_t i = 0; type == TN_XATTRSET && i < size; i++)
+	for (uint32_t i = 0; type == TN_XATTRSET && i < size && i < sizeof(a->data); i++)
 		a->data[i] = (uint8_t)(i * 7);
 	ask_go(a);
 	return a;
@@ -1334,6 +1357,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		L_TEST(an_open_has_linuxs_flags),
+		L_TEST(a_file_that_nobody_may_execute_is_not_opened_for_it),
 		L_TEST(a_directory_is_opened_as_one),
 		L_TEST(a_symbolic_link_is_not_opened),
 		L_TEST(a_file_that_goes_with_its_close_is_removed_by_it),
