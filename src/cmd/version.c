@@ -7,13 +7,14 @@
 
 int cmd_version(const struct cmd_args *a)
 {
-	/* conn and mnt speak this one; the codec knows the others too. */
-	const char *dialect = tn_dialect_name(TN_9P2000);
+	const char *plain = tn_dialect_name(TN_9P2000), *u = tn_dialect_name(TN_9P2000_U);
+	const char *l = tn_dialect_name(TN_9P2000_L);
 
 	if (!cmd_has(a, OPT_JSON)) {
-		printf("tenon %s\ndialects: %s\n", TN_VERSION, dialect);
+		printf("tenon %s\ndialects: %s %s %s\n", TN_VERSION, plain, u, l);
 		return CMD_OK;
 	}
-	cmd_print_json(json_pack("{s:s, s:[s]}", "version", TN_VERSION, "dialects", dialect));
+	cmd_print_json(
+	    json_pack("{s:s, s:[s, s, s]}", "version", TN_VERSION, "dialects", plain, u, l));
 	return CMD_OK;
 }

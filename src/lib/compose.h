@@ -20,7 +20,7 @@ struct tn_mount_options {
 	const char *aname;       /* NULL: "" */
 	const char *user;        /* NULL: the process's */
 	uint64_t soft_ns;        /* 0: the default; UINT64_MAX: hard */
-	enum tn_dialect dialect; /* TN_DIALECTS: the best */
+	enum tn_dialect dialect; /* no other will do; TN_DIALECTS: the best that both know */
 };
 
 /* One step: SRC at NAME, or the lines of a name space file. */

@@ -398,6 +398,7 @@ void tn_client_stats(const struct tn_client *client, struct tn_client_stats *out
 	*out = client->stats;
 	out->fids = client->fids_used;
 	out->msize = client->msize;
+	out->dialect = client->spoke;
 	out->connected = client->state == TN_CLIENT_READY;
 	out->reqs = 0;
 	for (const struct tn_op *op = client->ops; op; op = op->next)

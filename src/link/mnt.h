@@ -13,17 +13,34 @@
  *                    20 ms behind that (a quarter of the time that it took, up to a second): the same holds
  *                    behind a silence. A mount without a bound waits and dials less often the more dials have failed. A
  *                    first dial's failure is told as the dialer told it.
- *   TN_EBADVERSION   the peer speaks no 9P that we speak.
+ *   TN_EBADVERSION   the peer speaks no 9P that we speak, or not the dialect that was asked for.
  *   TN_ETIMEDOUT     `no answer: LABEL`: the request's own deadline_ns has come.
  *   TN_ESTALE        on a new connection: an open file (it is not opened anew), or a Chan under whose name there is now
  *                    nothing, or another qid.path or type. Chans that are not open are walked again from their attach;
  *                    an attach's root may come back with another qid.path, and keeps the one it was shown with.
- *   TN_EBADMSG       the directory that the peer sent is none.
+ *   TN_EBADMSG       what the peer sent cannot be: a directory that is none or goes round in a circle, a file that became
+ *                    a directory, an attribute of more than TN_XATTR_MAX.
+ *   TN_EREMOTE       the peer's error is none that is known here; its words, or `error number N`, travel along.
  *   TN_ELIMIT_FIDS   fids_max; TN_ELIMIT_REQS: 900 messages were outstanding for soft_ns.
  *
- * Nothing that may have been carried out is sent twice. In 9P2000: TN_RENAME within a directory is a wstat of the name
- * (TN_EEXIST stays an error), to another TN_EXDEV; TN_FSYNC is a wstat of nothing; a TN_WSTAT of fields that 9P2000 does
- * not have is TN_ENOTSUP. TN_STAT of a server without Tstat is made up of the qid: `valid` has QID, MODE and NAME only.
+ * Nothing that may have been carried out is sent twice. TN_STAT of a server without Tstat or Tgetattr is made up of the
+ * qid: `valid` has QID, MODE and NAME only.
+ *
+ * What is offered to the peer is 9P2000.L, then .u, then 9P2000: less after "unknown", an error, or a hang-up (behind
+ * which it is dialled again, unless the dialer says that this is not to be done). What requests mean in
+ *
+ *   9P2000     TN_RENAME within a directory is a wstat of the name (TN_EEXIST stays an error), to another TN_EXDEV.
+ *              TN_FSYNC is a wstat of nothing. A TN_WSTAT of fields that 9P2000 does not have is TN_ENOTSUP, and so are
+ *              the requests that it has no message for; TN_LINK is TN_EXDEV.
+ *   9P2000.u   As 9P2000; and TN_SYMLINK, TN_MKNOD, TN_LINK are a Tcreate with an extension, TN_READLINK a Tstat; owners
+ *              have numbers too. Errors are known by their text, else by their number.
+ *   9P2000.L   TN_CREATE never takes what is there (TN_EEXIST); append-only, exclusive and temporary files cannot be made.
+ *              A new directory is walked to and opened; if it may not be read, reading it fails, not making it. ORCLOSE is
+ *              a Tremove instead of the Tclunk, by us: not by the server when the connection is lost. TN_OEXEC is
+ *              refused when nobody may execute the file, else it is a read. TN_RENAME replaces; TN_NOREPLACE, and a
+ *              TN_WSTAT of the name, look first whether the new name is taken; exchanging is TN_EINVAL. Owners are
+ *              numbers; names of users cannot be set (TN_ENOTSUP). TN_READDIR gives names, qids and kinds; with
+ *              TN_OF_STATS each entry is walked to and asked as well, many at once. TN_LOCK never waits.
  */
 #ifndef TN_LINK_MNT_H
 #define TN_LINK_MNT_H
@@ -51,7 +68,7 @@ struct tn_client_options {
 	uint32_t msize;         /* to offer; 0: 128 KiB + TN_IOHDR_SIZE */
 	uint32_t fids_max;      /* most fids to hold at the peer; 0: 65536. The door's LRU keeps below it */
 	uint64_t soft_ns;       /* the bound of a request; 0: 10 s; UINT64_MAX: none (hard) */
-	enum tn_dialect dialect; /* TN_DIALECTS: the best that both know, for now 9P2000; others are TN_EBADVERSION */
+	enum tn_dialect dialect; /* no other will do; TN_DIALECTS: the best that both know */
 	bool qids_by_name;      /* -o qids=names: qid.paths are made from the names below the attach */
 	bool skip_down;
 };
@@ -60,6 +77,7 @@ struct tn_client_stats {
 	uint64_t messages_out, messages_in, bytes_out, bytes_in, errors, flushes, timeouts, dials, losses;
 	uint32_t fids, reqs, msize;
 	bool connected;
+	enum tn_dialect dialect; /* of this connection or the last; TN_DIALECTS: there was none */
 };
 
 /* Takes the dialer. One reference. NULL: no memory (the dialer is freed). */
