@@ -8,6 +8,7 @@
 #include "lib/call.h"
 #include "lib/compose_in.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,14 +57,23 @@ struct tn_server *tn_mount_dial(struct tn_loop *loop, const char *dial,
 	return server;
 }
 
+/* A user of this name: with the number that he has here, if any, for servers that go by numbers (.u, .L). */
+static struct tn_user *user_called(const char *name)
+{
+	struct tn_str text = { name, (uint32_t)strlen(name) };
+	const struct passwd *known = getpwnam(name);
+
+	return known ? tn_user_new(text, known->pw_uid, known->pw_gid)
+		     : tn_user_new(text, TN_NONUNAME, TN_NONUNAME);
+}
+
 /* The process's part, as user `name` if there is one. Counted. */
 static struct tn_proc *as_user(struct apply *a, const char *name)
 {
 	struct tn_proc *q = tn_proc_copy(a->p);
 
 	if (q && name) {
-		struct tn_str text = { name, (uint32_t)strlen(name) };
-		struct tn_user *user = tn_user_new(text, TN_NONUNAME, TN_NONUNAME);
+		struct tn_user *user = user_called(name);
 
 		if (!user) {
 			tn_proc_put(q);

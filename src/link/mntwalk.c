@@ -35,6 +35,15 @@ static const char *attached(const struct tn_rpc *rpc, const struct tn_msg *m)
 	return NULL;
 }
 
+/* .L's number says of an attach only that there is nothing of that name. */
+static void attach_refused(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	if (m->type == TN_RLERROR && tn_client_err(rpc->op->client, m) == TN_ENOENT)
+		tn_op_fail(rpc->op, TN_EBADATTACH);
+	else
+		tn_op_refused(rpc->op, m);
+}
+
 static void fid_made_late(struct tn_client *client, const struct tn_rpc *rpc,
     const struct tn_msg *m)
 {
@@ -45,6 +54,7 @@ static void fid_made_late(struct tn_client *client, const struct tn_rpc *rpc,
 static const struct tn_step attach_step = { .type = TN_TATTACH,
 	.fill = fill_attach,
 	.answer = attached,
+	.refused = attach_refused,
 	.late = fid_made_late };
 
 void tn_mnt_attach(struct tn_op *op)

@@ -49,6 +49,18 @@ static void serve(uint8_t type)
 	peer_send(&( \
 	    struct tn_msg){ .type = (uint8_t)(peer.m.type + 1), .tag = peer.m.tag, __VA_ARGS__ })
 
+static void an_attach_that_is_not_there_is_told_as_one(void **state)
+{
+	struct ask *a = ask_attach();
+
+	(void)state;
+	peer_lerror(peer_expect(TN_TATTACH)->tag, 2);
+	must_say(a, TN_EBADATTACH, "bad attach specifier");
+	a = ask_attach();
+	peer_lerror(peer_expect(TN_TATTACH)->tag, 1);
+	must(a, TN_EPERM);
+}
+
 /* ---- open ---- */
 
 static const struct {
@@ -1356,6 +1368,7 @@ static void in_l_every_allocation_may_fail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		L_TEST(an_attach_that_is_not_there_is_told_as_one),
 		L_TEST(an_open_has_linuxs_flags),
 		L_TEST(a_file_that_nobody_may_execute_is_not_opened_for_it),
 		L_TEST(a_directory_is_opened_as_one),
