@@ -224,7 +224,7 @@ static void dial(struct tn_client *client)
 	}
 	client->state = TN_CLIENT_DIALING;
 	client->asked_ns = now;
-	if (!client->offer_less) {
+	if (!client->offer_less || now >= client->dial_by_ns) {
 		tn_client_offer_first(client);
 		client->dial_by_ns = tn_add_ns(now, client->soft_ns);
 	}

@@ -1,6 +1,6 @@
 /*
- * A peer that answers mnt with any bytes. The first byte says how honest it begins: with an agreed version, an attach
- * and one Chan of each kind, or with nothing; the rest comes in pieces while one request of each kind is outstanding,
+ * A peer that answers mnt with any bytes. The first byte says how honest it begins: with an agreed version (of which
+ * dialect say the next two bits), an attach and one Chan of each kind, or with nothing; the rest comes in pieces while one request of each kind is outstanding,
  * and some are flushed. Every request ends once, and nothing is left when the client goes.
  */
 #include "link/mnt.h"
@@ -13,13 +13,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-enum { ASKS = 9, SECOND = 1000000000 };
+enum { ASKS = 24, SECOND = 1000000000 };
 
 static struct tn_loop loop;
 static struct tn_client *client;
 static struct tn_server *server;
 static struct tn_stream *stream;
 static uint64_t now_ns;
+static enum tn_dialect dialect;
 
 static struct ask {
 	struct tn_req r;
@@ -123,7 +124,7 @@ static void reply(struct tn_msg *m)
 	uint8_t buf[512];
 	size_t len;
 
-	must(tn_msg_encode(m, TN_9P2000, buf, sizeof(buf), &len) == TN_CODEC_OK);
+	must(tn_msg_encode(m, dialect, buf, sizeof(buf), &len) == TN_CODEC_OK);
 	send(buf, len);
 	turn();
 }
@@ -197,7 +198,8 @@ static void ask_io(int i, enum tn_req_type type, struct tn_chan *c)
 /* A walk and an open that an honest peer answers; type: of the qid. */
 static struct tn_chan *opened(struct tn_chan *root, uint8_t type)
 {
-	struct tn_msg walk = { .type = TN_RWALK, .nwqid = 3 }, open = { .type = TN_ROPEN };
+	struct tn_msg walk = { .type = TN_RWALK, .nwqid = 3 };
+	struct tn_msg open = { .type = dialect == TN_9P2000_L ? TN_RLOPEN : TN_ROPEN };
 	struct tn_chan *c;
 
 	ask_walk(0, root);
@@ -211,6 +213,59 @@ static struct tn_chan *opened(struct tn_chan *root, uint8_t type)
 	reply(&open);
 	must(asks[0].done == 1 && asks[0].r.err == TN_OK);
 	return c;
+}
+
+/* What .u and .L have besides. Where a dialect has no such request it is answered at once. */
+static int ask_more(int n, struct tn_chan *root, struct tn_chan *file, struct tn_chan *dir)
+{
+	static const enum tn_req_type types[] = { TN_CREATE, TN_CREATE, TN_RENAME, TN_LINK,
+		TN_SYMLINK, TN_MKNOD, TN_READLINK, TN_XATTRGET, TN_XATTRSET, TN_LOCK, TN_GETLOCK,
+		TN_FSYNC, TN_STATFS, TN_READDIR };
+	static struct tn_statfs statfs;
+
+	for (size_t i = 0; i < TN_COUNT(types); i++, n++) {
+		bool of_file = types[i] == TN_LOCK || types[i] == TN_GETLOCK ||
+			       types[i] == TN_FSYNC;
+		struct ask *a = ask(n, types[i], of_file ? file : root);
+		struct tn_req *r = &a->r;
+
+		switch (types[i]) {
+		case TN_CREATE:
+		case TN_SYMLINK:
+		case TN_MKNOD:
+			r->u.create.name = TN_STR("new");
+			r->u.create.perm = i == 0 ? TN_DMDIR | 0755 : 0644;
+			r->u.create.gid = TN_NONUNAME;
+			r->u.create.target = TN_STR("x");
+			break;
+		case TN_RENAME:
+		case TN_LINK:
+			r->chan2 = types[i] == TN_LINK ? file : root;
+			r->u.rename.name = TN_STR("a");
+			r->u.rename.newname = TN_STR("b");
+			r->u.rename.how = 1;
+			break;
+		case TN_READLINK:
+			r->u.readlink.buf = (char *)a->data;
+			r->u.readlink.size = 4096;
+			break;
+		case TN_XATTRGET:
+		case TN_XATTRSET:
+			r->u.xattr.name = TN_STR("user.a");
+			r->u.xattr.data = a->data;
+			r->u.xattr.size = types[i] == TN_XATTRSET ? 10000 : 65536;
+			break;
+		case TN_STATFS: r->u.statfs.out = &statfs; break;
+		case TN_READDIR:
+			r->chan = dir;
+			r->flags = TN_OF_STATS;
+			r->u.readdir.count = 4096;
+			break;
+		default: break;
+		}
+		go(a);
+	}
+	return n;
 }
 
 static int ask_all(struct tn_chan *root, struct tn_chan *file, struct tn_chan *dir)
@@ -228,7 +283,7 @@ static int ask_all(struct tn_chan *root, struct tn_chan *file, struct tn_chan *d
 	go(ask(n++, TN_OPEN, root));
 	ask(n, TN_WSTAT, root)->r.u.wstat.st = &st;
 	go(&asks[n++]);
-	return n;
+	return ask_more(n, root, file, dir);
 }
 
 static void feed(const uint8_t *bytes, size_t len, int n)
@@ -264,16 +319,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	const struct tn_client_options o = { .label = "fuzz",
 		.dialect = TN_DIALECTS,
 		.msize = 9000 };
-	struct tn_msg version = { .type = TN_RVERSION,
-		.tag = TN_NOTAG,
-		.msize = 9000,
-		.version = TN_STR("9P2000") };
+	struct tn_msg version = { .type = TN_RVERSION, .tag = TN_NOTAG, .msize = 9000 };
 	struct tn_msg attach = { .type = TN_RATTACH, .qid = { .type = TN_QTDIR, .path = 1 } };
 	struct tn_chan *root = NULL, *file = NULL, *dir = NULL;
 	int n;
 
 	if (len == 0)
 		return 0;
+	dialect = (enum tn_dialect)((bytes[0] >> 1 & 3) % TN_DIALECTS);
+	version.version.s = tn_dialect_name(dialect);
+	version.version.len = (uint32_t)strlen(version.version.s);
 	now_ns = SECOND;
 	tn_now_hook = clock_ns;
 	tn_log_hook = no_log;

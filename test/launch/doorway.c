@@ -1,6 +1,6 @@
 /*
- * doorway DIR [chans=N] [host=PATH] [dial=DIAL]: mounts (as root) a name space on DIR by the FUSE door and serves it until
- * DIR is unmounted. What the door does is then tried from outside with plain file calls (door.py).
+ * doorway DIR [chans=N] [host=PATH] [plain] [dial=DIAL]: mounts (as root) a name space on DIR by the FUSE door and serves
+ * it until DIR is unmounted. What the door does is then tried from outside with plain file calls (door.py).
  *
  *     /          a #ram            /a /b /u   /u is a union of them, in which /b takes what is created
  *     /r         a #ram behind 9P: a conn and a client back to back, or over DIAL
@@ -50,6 +50,7 @@ static struct {
 	uint32_t fids_peak;
 	bool ended;
 	const char *dir, *host, *dial;
+	bool plain; /* 9P2000 is spoken with the remotes */
 	uint32_t chans_max;
 	char line[4096];
 	size_t line_len;
@@ -103,7 +104,8 @@ static struct tn_dialer *dialer(struct remote *r)
 
 static int mount_remote(struct remote *r, const char *place)
 {
-	struct tn_client_options o = { .label = place, .dialect = TN_DIALECTS };
+	struct tn_client_options o = { .label = place,
+		.dialect = way.plain ? TN_9P2000 : TN_DIALECTS };
 	struct tn_dialer *d = dialer(r);
 	struct tn_server *s;
 	int status;
@@ -483,6 +485,8 @@ static bool take_option(const char *word)
 		way.host = word + 5;
 	else if (strncmp(word, "dial=", 5) == 0)
 		way.dial = word + 5;
+	else if (strcmp(word, "plain") == 0)
+		way.plain = true;
 	else
 		return false;
 	return true;
