@@ -78,7 +78,6 @@ SUITES = [
     conformance('host-u-again'),
     conformance('ram-L-again'),
     conformance('composed-L-again'),
-    conformance('host-L-again'),
     conformance('import'),
     conformance('import-u'),
     conformance('import-L'),
