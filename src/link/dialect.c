@@ -14,8 +14,8 @@
 	    TN_DMSETUID | TN_DMSETGID | TN_DMSETVTX)
 enum { RGETATTR_SIZE = 160 };
 
-/* Servers take it there for "knows Unix's bits only". */
-#define NOFOLLOW_U (UINT32_MAX & ~(1u << TN_CREATE | 1u << TN_WSTAT))
+/* A server takes it there for "knows Unix's bits only". */
+#define NOFOLLOW_U (UINT32_MAX & ~(1u << TN_WSTAT))
 
 /* clang-format off */
 /* Tversion and Tflush are about the connection, not about files: conn.c. */

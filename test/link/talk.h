@@ -1,7 +1,7 @@
 /*
  * What the tests of conn share: a peer that speaks in frames to a conn in memory, and a file server that keeps
- * whatever it is asked until the test says otherwise. Its names are what they say: "d..." is a directory, "x..." does
- * not exist, all others are files. What it does is written down in `history`.
+ * whatever it is asked until the test says otherwise. Its names are what they say: "d..." is a directory, "l..." a
+ * symbolic link, "x..." does not exist, all others are files. What it does is written down in `history`.
  */
 #ifndef TEST_LINK_TALK_H
 #define TEST_LINK_TALK_H
@@ -30,12 +30,23 @@ struct fake {
 	enum on_flush on_flush; /* what a flush of a kept request does */
 	struct tn_req *held[64];
 	unsigned n_held;
-	enum tn_err fail;   /* the next answers are this error */
-	const char *words;  /* and have these words */
-	uint32_t n_chans;   /* used and not clunked */
-	uint64_t end;       /* of the last read, as it was asked for */
-	uint32_t name_len;  /* of the names that stat tells; 0: "name" */
-	uint32_t n_entries; /* of each directory */
+	enum tn_err fail;              /* the next answers are this error */
+	const char *words;             /* and have these words */
+	uint32_t n_chans;              /* used and not clunked */
+	uint64_t end;                  /* of the last read, as it was asked for */
+	uint32_t name_len;             /* of the names that stat tells; 0: "name" */
+	uint32_t n_entries;            /* of each directory */
+	uint32_t target_len;           /* of symbolic links; 0: "target" */
+	bool is_there;                 /* what is created is there already */
+	const uint8_t *value;          /* of every attribute */
+	uint32_t value_len, grown_len; /* and what it is when it is read; 0: the same */
+	/* the last request, with what it pointed at */
+	struct tn_req last;
+	struct tn_stat last_stat;
+	char name[600], newname[600], target[600], client[16];
+	uint8_t set[70000];
+	uint32_t uid;
+	struct tn_stat stat; /* what a stat tells, if valid is not 0 */
 	char history[4096];
 };
 
@@ -43,7 +54,9 @@ static struct tn_loop loop;
 static struct fake fake;
 
 static const char *const type_names[] = { "attach", "walk", "open", "create", "read", "readdir",
-	"write", "clunk", "remove", "stat", "wstat", "flush" };
+	"write", "clunk", "remove", "stat", "wstat", "flush", "rename", "link", "symlink",
+	"readlink", "mknod", "xattrget", "xattrset", "lock", "getlock", "fsync", "fallocate",
+	"seekhole", "copyrange", "statfs", "watch" };
 
 static void note(const char *what)
 {
@@ -62,7 +75,9 @@ static inline void assert_history(const char *want)
 static struct tn_qid qid_of_name(struct tn_str name)
 {
 	struct tn_qid q = { .path = 5381,
-		.type = name.s[0] == 'd' || name.s[0] == '.' ? TN_QTDIR : TN_QTFILE };
+		.type = name.s[0] == 'd' || name.s[0] == '.' ? TN_QTDIR
+			: name.s[0] == 'l'                   ? TN_QTSYMLINK
+							     : TN_QTFILE };
 
 	for (uint32_t i = 0; i < name.len; i++)
 		q.path = q.path * 33 + (uint8_t)name.s[i];
@@ -104,6 +119,10 @@ static void fake_stat(struct tn_req *r)
 
 	static char name[65536];
 
+	if (fake.stat.valid) {
+		r->owner->stat(r, &fake.stat);
+		return;
+	}
 	memset(name, 'n', sizeof(name));
 	if (fake.name_len > 0)
 		st.name = (struct tn_str){ name, fake.name_len };
@@ -134,11 +153,77 @@ static void fake_read(struct tn_req *r)
 	r->u.io.count = n;
 }
 
+static void fake_create(struct tn_req *r)
+{
+	if (fake.is_there) {
+		tn_fail(r, TN_EEXIST);
+		return;
+	}
+	r->chan->qid = qid_of_name(r->u.create.name);
+	r->chan->qid.type = (uint8_t)(r->u.create.perm >> 24);
+}
+
+static void fake_readlink(struct tn_req *r)
+{
+	uint32_t len = fake.target_len ? fake.target_len : 6;
+
+	r->u.readlink.len = len < r->u.readlink.size ? len : r->u.readlink.size;
+	memset(r->u.readlink.buf, 't', r->u.readlink.len);
+	if (!fake.target_len)
+		memcpy(r->u.readlink.buf, "target", 6);
+}
+
+static void fake_xattrget(struct tn_req *r)
+{
+	uint32_t len = fake.value_len;
+
+	if (r->u.xattr.size > 0 && fake.grown_len)
+		len = fake.grown_len;
+	r->u.xattr.len = len;
+	if (r->u.xattr.size > 0 && r->u.xattr.size < len)
+		tn_fail(r, TN_ERANGE);
+	else if (r->u.xattr.size > 0)
+		memcpy(r->u.xattr.data, fake.value, len);
+}
+
+static inline void copy_text(char *to, size_t size, struct tn_str s)
+{
+	snprintf(to, size, "%.*s", (int)s.len, s.len ? s.s : "");
+}
+
+/* Writes down what the request says. */
+static void remember(struct tn_req *r)
+{
+	fake.last = *r;
+	fake.uid = r->user ? r->user->uid : 0;
+	switch (r->type) {
+	case TN_CREATE:
+	case TN_SYMLINK:
+	case TN_MKNOD:
+		copy_text(fake.name, sizeof(fake.name), r->u.create.name);
+		copy_text(fake.target, sizeof(fake.target), r->u.create.target);
+		break;
+	case TN_RENAME:
+	case TN_LINK:
+		copy_text(fake.name, sizeof(fake.name), r->u.rename.name);
+		copy_text(fake.newname, sizeof(fake.newname), r->u.rename.newname);
+		break;
+	case TN_WSTAT: fake.last_stat = *r->u.wstat.st; break;
+	case TN_XATTRGET: copy_text(fake.name, sizeof(fake.name), r->u.xattr.name); break;
+	case TN_XATTRSET:
+		copy_text(fake.name, sizeof(fake.name), r->u.xattr.name);
+		memcpy(fake.set, r->u.xattr.data, r->u.xattr.size);
+		break;
+	default: break;
+	}
+}
+
 static void fake_do(struct tn_req *r)
 {
 	enum tn_err err = fake.fail;
 
 	note(type_names[r->type]);
+	remember(r);
 	if (r->type == TN_CLUNK)
 		fake.n_chans--;
 	if (err) {
@@ -153,10 +238,12 @@ static void fake_do(struct tn_req *r)
 		fake.n_chans++;
 		break;
 	case TN_WALK: fake_walk(r); break;
-	case TN_CREATE:
-		r->chan->qid = qid_of_name(r->u.create.name);
-		r->chan->qid.type = (uint8_t)(r->u.create.perm >> 24);
-		break;
+	case TN_CREATE: fake_create(r); break;
+	case TN_SYMLINK:
+	case TN_MKNOD: r->u.create.qid = qid_of_name(r->u.create.name); break;
+	case TN_READLINK: fake_readlink(r); break;
+	case TN_XATTRGET: fake_xattrget(r); break;
+	case TN_STATFS: *r->u.statfs.out = (struct tn_statfs){ 1, 2, 3, 4, 5, 6, 7, 8, 9 }; break;
 	case TN_READ: fake_read(r); break;
 	case TN_READDIR: fake_readdir(r); break;
 	case TN_STAT: fake_stat(r); break;
@@ -225,7 +312,8 @@ static void fake_free(struct tn_server *s)
 
 static const struct tn_ops fake_ops = { "fake",
 	{ fake_op, fake_op, fake_op, fake_op, fake_op, fake_op, fake_op, fake_op, fake_op, fake_op,
-	    fake_op, fake_flush },
+	    fake_op, fake_flush, fake_op, fake_op, fake_op, fake_op, fake_op, fake_op, fake_op,
+	    fake_op, fake_op, fake_op, fake_op, fake_op, fake_op, fake_op, fake_op },
 	fake_free };
 
 /* ---- the peer ---- */
@@ -241,6 +329,7 @@ static struct {
 	bool is_ready;           /* the engine's note */
 	bool is_closed;
 	uint32_t msize;
+	enum tn_dialect dialect;
 } peer;
 
 static void peer_ready(struct tn_stream *s)
@@ -354,7 +443,7 @@ static void add(const struct tn_msg *m)
 {
 	size_t len;
 
-	assert_int_equal(tn_msg_encode(m, TN_9P2000, batch.bytes + batch.len,
+	assert_int_equal(tn_msg_encode(m, peer.dialect, batch.bytes + batch.len,
 			     sizeof(batch.bytes) - batch.len, &len),
 	    TN_CODEC_OK);
 	batch.len += len;
@@ -380,14 +469,15 @@ static bool next_msg(struct tn_msg *m)
 	}
 	if (peer.msize)
 		assert_true((uint32_t)len <= peer.msize);
-	assert_int_equal(tn_msg_decode(m, TN_9P2000, peer.got + peer.at, (size_t)len), TN_CODEC_OK);
+	assert_int_equal(tn_msg_decode(m, peer.dialect, peer.got + peer.at, (size_t)len),
+	    TN_CODEC_OK);
 	peer.at += (size_t)len;
 	return true;
 }
 
 static char answers[8192];
 
-/* All that came, as "Rwalk 1, Rerror 2 file does not exist": name, tag, and an error's text. */
+/* All that came, as "Rwalk 1, Rerror 2 file does not exist": name, tag, and an error's text; of Rlerror the number. */
 static inline const char *got(void)
 {
 	struct tn_msg m;
@@ -401,6 +491,9 @@ static inline const char *got(void)
 		if (m.type == TN_RERROR)
 			len += (size_t)snprintf(answers + len, sizeof(answers) - len, " %.*s",
 			    (int)m.ename.len, m.ename.s);
+		if (m.type == TN_RLERROR)
+			len += (size_t)snprintf(answers + len, sizeof(answers) - len, " %u",
+			    m.error);
 	}
 	return answers;
 }
@@ -541,13 +634,20 @@ static void start(const struct tn_conn_limits *limits)
 	peer.s->transport = &peer_transport;
 }
 
-/* A session: version 9P2000 with msize 8192, and fid 0 is the root. */
-static void start_session(const struct tn_conn_limits *limits)
+/* A session in a dialect, with msize 8192; fid 0 is the root. */
+static inline void start_dialect(const struct tn_conn_limits *limits, enum tn_dialect dialect)
 {
 	start(limits);
 	peer.msize = 8192;
-	assert_int_equal(ASK(t_version(8192, "9P2000")).type, TN_RVERSION);
+	assert_int_equal(ASK(t_version(8192, tn_dialect_name(dialect))).type, TN_RVERSION);
+	peer.dialect = dialect;
 	assert_int_equal(ASK(t_attach(1, 0, TN_NOFID)).type, TN_RATTACH);
+	fake.history[0] = '\0';
+}
+
+static void start_session(const struct tn_conn_limits *limits)
+{
+	start_dialect(limits, TN_9P2000);
 	fake.history[0] = '\0';
 }
 
