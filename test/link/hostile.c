@@ -27,6 +27,31 @@ static unsigned n_uses;
 
 static bool is_resetting;
 
+static struct tn_msg random_msg_l(uint16_t tag)
+{
+	static const uint8_t types[] = { TN_TSTATFS, TN_TLOPEN, TN_TLCREATE, TN_TSYMLINK, TN_TMKNOD,
+		TN_TRENAME, TN_TREADLINK, TN_TGETATTR, TN_TSETATTR, TN_TXATTRWALK, TN_TXATTRCREATE,
+		TN_TREADDIR, TN_TFSYNC, TN_TLOCK, TN_TGETLOCK, TN_TLINK, TN_TMKDIR, TN_TRENAMEAT,
+		TN_TUNLINKAT, TN_TXATTRCREATE, TN_TXATTRWALK, TN_TLOPEN };
+	static const char *const names[] = { "d", "f", "l", "x", "a/b", "" };
+	const char *name = names[rnd(rnd(8) ? 3 : TN_COUNT(names))];
+	struct tn_msg m = { .type = types[rnd(TN_COUNT(types))],
+		.tag = tag,
+		.fid = rnd(FIDS),
+		.newfid = rnd(FIDS),
+		.flags = rnd(2) ? rnd(4) : 0102 };
+
+	m.name = (struct tn_str){ name, (uint32_t)strlen(name) };
+	m.newname = m.target = m.client_id = TN_STR("g");
+	m.perm = rnd(2) ? 0010644 : 0644;
+	m.lock_type = (uint8_t)rnd(4);
+	m.length = rnd(12);
+	m.valid = rnd(0x200);
+	m.offset = rnd(50);
+	m.count = rnd(3000);
+	return m;
+}
+
 static struct tn_msg random_msg(uint16_t tag)
 {
 	static const char *const names[] = { "", "d", "f", "x", "d d", "d x", "d f", "..", "d .",
@@ -35,19 +60,30 @@ static struct tn_msg random_msg(uint16_t tag)
 	uint32_t fid = rnd(FIDS), other = rnd(FIDS);
 	struct tn_stat st = { .valid = TN_ST_LENGTH, .length = rnd(3) };
 
+	if (peer.dialect == TN_9P2000_L && rnd(2))
+		return random_msg_l(tag);
 	switch (rnd(12)) {
 	case 0: return t_attach(tag, fid, TN_NOFID);
 	case 1:
 	case 2:
 	case 3: return t_walk(tag, fid, other, names[rnd(TN_COUNT(names))]);
-	case 4: return t_open(tag, fid, (uint8_t)rnd(4));
-	case 5: return t_create(tag, fid, names[1 + rnd(3)], perms[rnd(2)], (uint8_t)rnd(3));
+	case 4:
+		if (peer.dialect == TN_9P2000_L)
+			return random_msg_l(tag);
+		return t_open(tag, fid, (uint8_t)rnd(4));
+	case 5:
+		if (peer.dialect == TN_9P2000_L)
+			return random_msg_l(tag);
+		return t_create(tag, fid, names[1 + rnd(3)], perms[rnd(2)], (uint8_t)rnd(3));
 	case 6:
 	case 7: return t_read(tag, fid, rnd(2) * 53, rnd(3000));
 	case 8: return t_write(tag, fid, rnd(100), "some data");
 	case 9: return t_fid(rnd(2) ? TN_TCLUNK : TN_TREMOVE, tag, fid);
-	case 10: return t_fid(TN_TSTAT, tag, fid);
-	default: return t_wstat(tag, fid, st);
+	case 10: return t_fid(peer.dialect == TN_9P2000_L ? TN_TGETATTR : TN_TSTAT, tag, fid);
+	default:
+		if (peer.dialect == TN_9P2000_L)
+			return random_msg_l(tag);
+		return t_wstat(tag, fid, st);
 	}
 }
 
@@ -109,7 +145,7 @@ static void begin_anew(void)
 	if (is_resetting || batch.len > 0)
 		return;
 	is_resetting = true;
-	ADD(t_version(2000 + rnd(8000), "9P2000"));
+	ADD(t_version(2000 + rnd(8000), tn_dialect_name(peer.dialect)));
 }
 
 /* How hard it is, different in each run: one in so many. */
@@ -136,7 +172,10 @@ static void random_step(void)
 {
 	fake.history[0] = '\0';
 	fake.on_flush = (enum on_flush)rnd(3);
-	fake.late = rnd(4) ? rnd(0xffff) : 0;
+	fake.late = rnd(4) ? rnd(UINT32_MAX) : 0;
+	fake.is_there = rnd(2);
+	fake.value_len = rnd(200);
+	fake.grown_len = rnd(3) ? 0 : rnd(300);
 	if (fake.n_held > 50)
 		fake.late = 0;
 	peer.stuck ^= rnd(odds.stuck) == 0;
@@ -177,8 +216,10 @@ static void finish_session(void)
 
 static void whatever_happens_each_request_is_answered_once(void **state)
 {
+	static const uint8_t value[300];
+
 	(void)state;
-	for (uint32_t run = 0; run < 100; run++) {
+	for (uint32_t run = 0; run < 150; run++) {
 		seed = run;
 		odds.answer = 2 + rnd(30);
 		odds.fail = 2 + rnd(20);
@@ -187,9 +228,12 @@ static void whatever_happens_each_request_is_answered_once(void **state)
 		test_now += 1000000000;
 		tn_now_hook = now;
 		memset(tags, 0, sizeof(tags));
-		start_session(&(struct tn_conn_limits){ .reqs_max = run % 3 ? 10 : 0,
-		    .out_max = run % 7 ? 10000 : 1000,
-		    .memory_max = run % 5 ? 0 : 60000 });
+		start_dialect(&(struct tn_conn_limits){ .reqs_max = run % 3 ? 10 : 0,
+				  .out_max = run % 7 ? 10000 : 1000,
+				  .attrs_max = run % 3 ? 0 : 1000,
+				  .memory_max = run % 5 ? 0 : 60000 },
+		    (enum tn_dialect)(run % TN_DIALECTS));
+		fake.value = value;
 		peer.msize = 0; /* it changes */
 		if (run % 2)
 			tn_alloc_hook = fail_some;

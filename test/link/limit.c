@@ -169,6 +169,13 @@ static bool alloc_hook(size_t size)
 	return size <= fail_above && n_allocs - 1 != fail_at;
 }
 
+static uint64_t test_now = 1000000000;
+
+static uint64_t now(void)
+{
+	return test_now;
+}
+
 /* There is no memory for the frame: it is answered, and those behind it are served. */
 static void a_frame_without_memory_is_answered_by_an_error(void **state)
 {
@@ -292,6 +299,88 @@ static void script(void)
 	ADD(t_flush(15, 14));
 	for (uint32_t i = 0; i < 40; i++)
 		ADD(t_walk(16, 0, 20 + i * 3, ""));
+}
+
+static void add_u(struct tn_msg m, uint16_t tag, uint32_t perm, const char *extension)
+{
+	m.tag = tag;
+	m.perm = perm;
+	m.extension = (struct tn_str){ extension, (uint32_t)strlen(extension) };
+	ADD(m);
+}
+
+static void script_u(void)
+{
+	struct tn_msg m = t_create(3, 5, "l", 0, TN_OREAD);
+
+	ADD(t_version(8192, "9P2000.u"));
+	ADD(t_attach(1, 0, TN_NOFID));
+	ADD(t_walk(2, 0, 5, "d"));
+	add_u(m, 3, TN_DMSYMLINK, "to");
+	ADD(t_fid(TN_TSTAT, 4, 5));
+	ADD(t_fid(TN_TCLUNK, 5, 5));
+	ADD(t_walk(6, 0, 5, "d"));
+	ADD(t_walk(8, 0, 100000, "f"));
+	add_u(m, 9, TN_DMLINK, "100000");
+	ADD(t_fid(TN_TCLUNK, 10, 5));
+	ADD(t_walk(11, 0, 5, "d"));
+	add_u(m, 12, TN_DMDEVICE | 0600, "b 8 0");
+	ADD(t_fid(TN_TREMOVE, 13, 5));
+}
+
+/* A message of .L; the name is short, so that all fit. */
+static void add_l(uint8_t type, uint16_t tag, uint32_t fid, uint32_t newfid, uint32_t perm)
+{
+	struct tn_msg m = { .type = type, .tag = tag, .fid = fid, .newfid = newfid, .perm = perm };
+
+	m.name = TN_STR("f");
+	m.newname = m.target = m.client_id = TN_STR("g");
+	m.length = type == TN_TXATTRCREATE ? 5 : 0;
+	m.valid = type == TN_TSETATTR ? 1 : 0;
+	m.flags = type == TN_TLCREATE ? 0102 : 0;
+	m.count = 1000;
+	ADD(m);
+}
+
+static void script_l(void)
+{
+	fake.value = (const uint8_t *)"value of it";
+	fake.value_len = 5;
+	fake.grown_len = 11;
+	ADD(t_version(8192, "9P2000.L"));
+	ADD(t_attach(1, 0, TN_NOFID));
+	ADD(t_walk(2, 0, 5, "d d"));
+	add_l(TN_TMKDIR, 3, 5, 0, 0755);
+	add_l(TN_TSYMLINK, 4, 5, 0, 0);
+	add_l(TN_TMKNOD, 5, 5, 0, 0010644);
+	add_l(TN_TLINK, 6, 5, 0, 0);
+	add_l(TN_TRENAMEAT, 8, 5, 5, 0);
+	add_l(TN_TUNLINKAT, 9, 5, 0, 0);
+	add_l(TN_TGETATTR, 10, 5, 0, 0);
+	add_l(TN_TSETATTR, 11, 5, 0, 0700);
+	add_l(TN_TSTATFS, 12, 5, 0, 0);
+	add_l(TN_TXATTRWALK, 13, 5, 100000, 0);
+	ADD(t_read(15, 100000, 0, 5000));
+	ADD(t_fid(TN_TCLUNK, 16, 100000));
+	ADD(t_walk(17, 0, 100000, "l"));
+	add_l(TN_TREADLINK, 18, 100000, 0, 0);
+	add_l(TN_TXATTRCREATE, 19, 100000, 0, 0);
+	ADD(t_write(20, 100000, 0, "hello"));
+	ADD(t_fid(TN_TCLUNK, 21, 100000));
+	fake.is_there = true;
+	add_l(TN_TLCREATE, 22, 5, 0, 0644);
+	add_l(TN_TLOCK, 23, 5, 0, 0);
+	add_l(TN_TGETLOCK, 24, 5, 0, 0);
+	add_l(TN_TFSYNC, 25, 5, 0, 0);
+	ADD(t_walk(26, 0, 6, "d"));
+	add_l(TN_TLOPEN, 27, 6, 0, 0);
+	add_l(TN_TREADDIR, 28, 6, 0, 0);
+	ADD(t_fid(TN_TREMOVE, 29, 5));
+}
+
+static void play(void (*say_all)(void))
+{
+	say_all();
 	push_all(batch.bytes, batch.len);
 	batch.len = 0;
 	for (int i = 0; i < 200; i++) {
@@ -301,13 +390,26 @@ static void script(void)
 	}
 }
 
+/* What is said; all tags up to `tags` but 7 and 14, which are flushed, if at all. */
+static const struct {
+	enum tn_dialect dialect;
+	void (*script)(void);
+	unsigned tags, walks; /* of tag 16 */
+} scripts[] = {
+	{ TN_9P2000, script, 16, 40 },
+	{ TN_9P2000_U, script_u, 14, 0 },
+	{ TN_9P2000_L, script_l, 30, 1 },
+};
+
 /* Whatever fails: every message has one answer, and nothing is left behind. */
 static void each_allocation_may_fail(void **state)
 {
 	(void)state;
+	tn_now_hook = now;
 	tn_alloc_hook = alloc_hook;
-	for (uint32_t late = 0; late < 2; late++) {
-		long n;
+	for (uint32_t run = 0; run < 2 * TN_COUNT(scripts); run++) {
+		uint32_t i = run / 2;
+		long n = 0; /* of the run without a failure, which has most */
 
 		fail_at = -1;
 		do {
@@ -316,24 +418,65 @@ static void each_allocation_may_fail(void **state)
 
 			fail_at = -1;
 			start(NULL);
+			peer.dialect = scripts[i].dialect;
 			n_allocs = 0;
 			fail_at = at;
-			fake.late = late ? 0xffff : 0;
-			script();
-			n = n_allocs;
+			fake.late = run % 2 ? UINT32_MAX : 0;
+			play(scripts[i].script);
+			n = n_allocs > n ? n_allocs : n;
 			for (struct tn_msg r; next_msg(&r);)
 				tags[r.tag == TN_NOTAG ? 0 : r.tag]++;
-			for (unsigned tag = 0; tag < 16; tag++)
-				if (tag != 7 && tag != 14) /* which are flushed */
+			for (unsigned tag = 0; tag < scripts[i].tags; tag++)
+				if (tag != 7 && tag != 14 && tag != 16)
 					assert_int_equal(tags[tag], 1);
-			assert_int_equal(tags[16], 40);
+			assert_int_equal(tags[16], scripts[i].walks);
 			fail_at = -1;
+			test_now += 1000000000; /* what found no memory to be clunked is */
+			tn_loop_run(&loop);
 			hang_up();
 			fail_at = at + 1;
 		} while (fail_at < n);
-		print_message("%ld allocations\n", n);
+		print_message("%s: %ld allocations\n", tn_dialect_name(scripts[i].dialect), n);
 	}
 	fail_at = -1;
+}
+
+/* The same of 9P2000.L. */
+static void the_inline_path_of_dot_l_allocates_nothing(void **state)
+{
+	(void)state;
+	start_dialect(NULL, TN_9P2000_L);
+	ADD(t_walk(1, 0, 5, "f"));
+	add_l(TN_TLOPEN, 2, 5, 0, 0);
+	ADD(t_walk(3, 0, 8, "f"));
+	add_l(TN_TXATTRCREATE, 4, 8, 0, 0);
+	send_batch();
+	tn_alloc_hook = alloc_hook;
+	for (int i = 0; i < 2000; i++) {
+		if (i == 10)
+			n_allocs = 0;
+		ADD(t_read(1, 5, 0, 500));
+		ADD(t_write(2, 8, 0, "hello"));
+		add_l(TN_TGETATTR, 3, 5, 0, 0);
+		add_l(TN_TSETATTR, 4, 5, 0, 0);
+		ADD(t_walk(5, 0, 6, "d d d"));
+		add_l(TN_TMKDIR, 6, 6, 0, 0755);
+		add_l(TN_TUNLINKAT, 7, 6, 0, 0);
+		add_l(TN_TRENAMEAT, 8, 6, 0, 0);
+		add_l(TN_TLOPEN, 9, 6, 0, 0);
+		add_l(TN_TREADDIR, 10, 6, 0, 0);
+		add_l(TN_TLOCK, 11, 5, 0, 0);
+		ADD(t_fid(TN_TCLUNK, 12, 6));
+		send_batch();
+		fake.history[0] = '\0';
+		if (i >= 10)
+			assert_int_equal(n_allocs, 0);
+		if (i == 0)
+			assert_got(
+			    "Rwalk 1, Rlopen 2, Rwalk 3, Rxattrcreate 4, Rread 1, Rwrite 2, Rgetattr 3, Rsetattr 4, Rwalk 5, Rmkdir 6, "
+			    "Runlinkat 7, Rrenameat 8, Rlopen 9, Rreaddir 10, Rlock 11, Rclunk 12");
+		peer.n_got = 0;
+	}
 }
 
 static void the_inline_path_allocates_nothing(void **state)
@@ -391,13 +534,6 @@ static void an_idle_conn_costs_less_than_4_kib(void **state)
 	assert_true(n_bytes < 4096);
 }
 
-static uint64_t test_now = 1000000000;
-
-static uint64_t now(void)
-{
-	return test_now;
-}
-
 static void what_an_idle_conn_does_not_need_is_given_back(void **state)
 {
 	size_t first;
@@ -440,6 +576,7 @@ int main(void)
 		BARE(a_stat_may_be_long),
 		BARE(each_allocation_may_fail),
 		BARE(the_inline_path_allocates_nothing),
+		BARE(the_inline_path_of_dot_l_allocates_nothing),
 		BARE(an_idle_conn_costs_less_than_4_kib),
 		BARE(what_an_idle_conn_does_not_need_is_given_back),
 	};
