@@ -162,10 +162,20 @@ enum tn_err tn_spell_old_name(const struct tn_call *call, struct tn_str name)
 	return err == TN_EEXIST ? TN_EINVAL : err;
 }
 
+/* A walk may have come through one server before it waits for the next: the qids that are there go with it. */
+static void move_qids(struct tn_call *call, struct tn_msg *m)
+{
+	const struct tn_qid *qids = call->r.u.walk.qids;
+
+	if (qids && qids != m->wqid)
+		memcpy(m->wqid, qids, call->r.u.walk.n_names * sizeof(m->wqid[0]));
+	call->r.u.walk.qids = m->wqid;
+}
+
 void tn_spell_name_point(struct tn_call *call, struct tn_msg *m)
 {
+	move_qids(call, m);
 	call->r.u.walk.names = &m->name;
-	call->r.u.walk.qids = m->wqid;
 }
 
 bool tn_spell_walk_name(struct tn_call *call, struct tn_msg *m)
@@ -201,15 +211,10 @@ bool tn_spell_is_over(struct tn_call *call)
 
 /* ---- walk(5) ---- */
 
-/* A walk may have come through one server before it waits for the next: the qids that are there go with it. */
 static void walk_point(struct tn_call *call, struct tn_msg *m)
 {
-	const struct tn_qid *qids = call->r.u.walk.qids;
-
-	if (qids && qids != m->wqid)
-		memcpy(m->wqid, qids, call->r.u.walk.n_names * sizeof(m->wqid[0]));
+	move_qids(call, m);
 	call->r.u.walk.names = m->wname;
-	call->r.u.walk.qids = m->wqid;
 }
 
 /* How many names can be walked at all; what is wrong with the next. */
