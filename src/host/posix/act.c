@@ -432,7 +432,12 @@ static bool may_change(struct hf_act *a, struct undo *u)
 		return false;
 	if (!(st->valid & TN_ST_LENGTH))
 		return true;
-	u->write_fd = open(hf_fd_path(a->fd, path), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	/* ftruncate(2): what is open for writing is cut whatever the permissions are now. */
+	if ((fcntl(a->fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
+		u->write_fd = fcntl(a->fd, F_DUPFD_CLOEXEC, 0);
+	else
+		u->write_fd = open(hf_fd_path(a->fd, path),
+		    O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	return hf_act_errno(a, u->write_fd >= 0);
 }
 
