@@ -81,6 +81,7 @@ SUITES = [
     conformance('host-u-again'),
     conformance('ram-L-again'),
     conformance('composed-L-again'),
+    conformance('host-L-again'),
     conformance('import'),
     conformance('import-u'),
     conformance('import-L'),
