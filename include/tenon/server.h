@@ -234,7 +234,8 @@ struct tn_req {
 		 *
 		 * TN_LOCK     TN_EAGAIN: somebody else has it. TN_EDEADLK: `waits` is set, and the one who has it waits, as
 		 *             far as is known, for this owner.
-		 * TN_GETLOCK  Answers a lock that stands in the way (all but waits), or type TN_LK_UNLOCK.
+		 * TN_GETLOCK  Answers a lock that stands in the way (all but waits), or type TN_LK_UNLOCK. Its owner has given
+		 *             up waiting, if he was: what a door asks whose program was interrupted.
 		 */
 		struct {
 			uint64_t start, length; /* length 0: to the end of any file */

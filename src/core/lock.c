@@ -137,7 +137,7 @@ static void forget(struct tn_locks *t, struct tn_lock_wait **at)
 	t->n_waits--;
 }
 
-static void waits_no_more(struct tn_locks *t, uint64_t owner)
+void tn_locks_waits_not(struct tn_locks *t, uint64_t owner)
 {
 	uint64_t now = t->waits ? tn_now_ns() : 0;
 
@@ -341,7 +341,7 @@ enum tn_err tn_locks_set(struct tn_locks *t, struct tn_lock_key key, const struc
 	struct change c;
 	enum tn_err err;
 
-	waits_no_more(t, l->owner);
+	tn_locks_waits_not(t, l->owner);
 	if (l->type == TN_LK_UNLOCK && !*at)
 		return TN_OK;
 	if (l->type != TN_LK_UNLOCK && tn_locks_conflict(t, key, l))
@@ -482,8 +482,10 @@ enum tn_status tn_locks_serve(struct tn_locks *t, struct tn_lock_key key, struct
 
 	if (err != TN_OK)
 		return tn_fail(r, err);
-	if (r->type == TN_GETLOCK)
+	if (r->type == TN_GETLOCK) {
+		tn_locks_waits_not(t, l.owner);
 		return tn_locks_tell(r, tn_locks_conflict(t, key, &l));
+	}
 	err = tn_locks_set(t, key, &l, r->u.lock.waits);
 	return err == TN_OK ? TN_DONE : tn_fail(r, err);
 }

@@ -69,6 +69,9 @@ const struct tn_lock *tn_locks_conflict(const struct tn_locks *t, struct tn_lock
 enum tn_err tn_locks_set(struct tn_locks *t, struct tn_lock_key key, const struct tn_lock *l,
     bool waits);
 
+/* The owner has given up waiting, so that no circle goes through it. */
+void tn_locks_waits_not(struct tn_locks *t, uint64_t owner);
+
 /* Takes away what was set by the Chan. *span: from the first to the last byte of it. false: there was nothing. */
 bool tn_locks_drop(struct tn_locks *t, struct tn_lock_key key, const struct tn_chan *by,
     struct tn_lock *span);

@@ -7,6 +7,7 @@
 
 #define FUSE_USE_VERSION 314
 
+#include "core/lock.h"
 #include "launch/fuse.h"
 #include "launch/node.h"
 
@@ -42,6 +43,10 @@ struct launch_fuse {
 	uv_poll_t *poll;
 	struct launch_fuse_stats stats;
 	struct launch_hidden *hidden;
+	struct tn_locks locks; /* of byte ranges, where the server has none */
+	struct tn_locks flocks;
+	struct launch_op *lock_waiters; /* who came first comes first */
+	uint64_t lock_salt;
 	uint32_t telling; /* entries that the kernel is being told to forget */
 	bool freeing, has_ended;
 };
@@ -61,7 +66,10 @@ struct launch_handle {
 	uint32_t n_marks, marks_size;
 	struct launch_names *names; /* those that were given, while is_union */
 	struct launch_op *listers;  /* the listing under way, then those that wait for it */
-	bool lost;                  /* its connection: what it says from then on */
+	uint64_t *lockers;          /* owners that may have locks at the server, set by this file */
+	uint32_t n_lockers;
+	bool locks_here; /* the server has none */
+	bool lost;       /* its connection: what it says from then on */
 };
 
 /* A set of names: namespace-semantics.md 6. */
@@ -72,6 +80,17 @@ struct launch_names {
 bool launch_names_add(struct launch_names *set, struct tn_str name,
     bool *is_new); /* false: no memory */
 void launch_names_clear(struct launch_names *set);
+
+/* What fcntl(2) or flock(2) asks for, and where it stands. */
+struct launch_lock {
+	struct tn_lock want;
+	struct launch_op *next; /* the waiter behind it */
+	struct tn_timer again;
+	uint64_t pause_ns, pause_max_ns;
+	bool sleeps, is_flock;
+	bool is_here;    /* in the door's own table */
+	bool is_waiting; /* for its turn, or for the pause to end */
+};
 
 /* One operation. Freed when its last step is over, whether the kernel still waits or was answered EINTR before. */
 struct launch_op {
@@ -97,7 +116,7 @@ struct launch_op {
 	char *walk_text;              /* a way from an ancestor */
 	uint8_t *data;                /* of a read or write */
 	size_t size, done;
-	off_t off;
+	off_t off, from;
 	int flags, to_set;
 	mode_t mode;
 	dev_t rdev;
@@ -127,6 +146,7 @@ struct launch_op {
 	bool plus, full,
 	    any; /* its entries carry stats; the answer is full; the last request brought an entry */
 	bool is_union, is_listing, has_begun, tried;
+	struct launch_lock lock;
 	char aside[16]; /* rename: what the target is called until it is removed */
 };
 
@@ -218,6 +238,12 @@ bool launch_list_waits(const struct launch_op *op);
 struct launch_op *launch_list_leave(
     struct launch_op *op); /* NULL: none; also if op is no listing */
 
+/* ---- flock.c ---- */
+
+bool launch_lock_waits(const struct launch_op *op); /* for a lock, and nothing is under way */
+void launch_lock_leave(struct launch_op *op);       /* the queue; also if it stands in none */
+void launch_lock_stop(struct launch_op *op);        /* ends one that waits, with EINTR */
+
 /* ---- fmake.c ---- */
 
 /* op->chan becomes where the directory op->node lets things be made; then op->made_in. The second: it is shown already. */
@@ -233,6 +259,11 @@ void launch_do_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
     struct fuse_file_info *fi);
 void launch_do_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void launch_do_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void launch_do_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+    struct flock *range);
+void launch_do_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *range,
+    int sleep);
+void launch_do_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int how);
 void launch_do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void launch_do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     struct fuse_file_info *fi);
@@ -253,6 +284,15 @@ void launch_do_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
 void launch_do_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
     const char *newname, unsigned int flags);
 void launch_do_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *newname);
+
+void launch_do_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in,
+    struct fuse_file_info *fi_in, fuse_ino_t out, off_t off_out, struct fuse_file_info *fi_out,
+    size_t len, int flags);
+void launch_do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void launch_do_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void launch_do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
+    size_t size, int flags);
+void launch_do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
 
 extern const struct fuse_lowlevel_ops launch_fops;
 

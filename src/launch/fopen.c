@@ -45,6 +45,7 @@ void launch_handle_put(struct launch_fuse *f, struct launch_handle *h)
 		launch_names_clear(h->names);
 	free(h->names);
 	free(h->marks);
+	free(h->lockers);
 	tn_chan_put(h->chan);
 	launch_node_put(&f->nodes, h->node);
 	free(h);
@@ -150,21 +151,6 @@ void launch_do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	op->fi = *fi;
 	op->flags = fi->flags;
 	launch_op_run(op, open_start);
-}
-
-void launch_do_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	(void)ino;
-	launch_handle_close(launch_door_of(req), launch_handle_of(fi));
-	fuse_reply_err(req, 0);
-}
-
-void launch_do_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	(void)ino;
-	(void)fi;
-	fuse_reply_err(req,
-	    0); /* a write was at the server before it was answered: nothing is held back here */
 }
 
 /* ---- reading and writing ---- */
@@ -412,4 +398,47 @@ void launch_do_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 	op->off = off;
 	op->flags = whence;
 	launch_op_run(op, lseek_start);
+}
+
+/* ---- copying ---- */
+
+static void answer_copy(struct launch_op *op)
+{
+	uint64_t done = op->r.u.range.length;
+
+	op->done = done < op->size ? (size_t)done : op->size;
+	answer_write(op);
+}
+
+/* EXDEV, EOPNOTSUPP: the kernel then copies by reading and writing. */
+static void copy_start(struct launch_op *op)
+{
+	if (op->chan->server != op->chan2->server) {
+		launch_op_fail(op, TN_EXDEV);
+		return;
+	}
+	tn_req_reset(&op->r);
+	tn_req_init(&op->r, TN_COPYRANGE, op->chan, &launch_owner);
+	op->r.chan2 = op->chan2;
+	op->r.u.range.offset = (uint64_t)op->off;
+	op->r.u.range.offset2 = (uint64_t)op->from;
+	op->r.u.range.length = op->size;
+	launch_submit(op, answer_copy);
+}
+
+void launch_do_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in,
+    struct fuse_file_info *fi_in, fuse_ino_t out, off_t off_out, struct fuse_file_info *fi_out,
+    size_t len, int flags)
+{
+	struct launch_op *op = launch_op_on_handle(req, out, fi_out);
+
+	(void)in;
+	(void)flags;
+	if (!op)
+		return;
+	op->chan2 = tn_chan_get(launch_handle_of(fi_in)->chan);
+	op->off = off_out;
+	op->from = off_in;
+	op->size = len;
+	launch_op_run(op, copy_start);
 }

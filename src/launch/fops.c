@@ -461,32 +461,6 @@ static void do_statfs(fuse_req_t req, fuse_ino_t ino)
 		launch_op_run(op, statfs_start);
 }
 
-/* Extended attributes are not shown yet. EOPNOTSUPP, not ENOSYS: it is asked each time. launcher.md 5. */
-static void do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
-    size_t size, int flags)
-{
-	(void)ino, (void)name, (void)value, (void)size, (void)flags;
-	fuse_reply_err(req, EOPNOTSUPP);
-}
-
-static void do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
-{
-	(void)ino, (void)name, (void)size;
-	fuse_reply_err(req, EOPNOTSUPP);
-}
-
-static void do_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
-{
-	(void)ino, (void)size;
-	fuse_reply_err(req, EOPNOTSUPP);
-}
-
-static void do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
-{
-	(void)ino, (void)name;
-	fuse_reply_err(req, EOPNOTSUPP);
-}
-
 static void do_access(fuse_req_t req, fuse_ino_t ino, int mask)
 {
 	(void)ino, (void)mask;
@@ -510,15 +484,6 @@ static void do_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 		fuse_pollhandle_destroy(ph);
 	fuse_reply_poll(req,
 	    0x145); /* POLLIN POLLOUT POLLRDNORM POLLWRNORM: as of any file of a disk */
-}
-
-static void do_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in,
-    struct fuse_file_info *fi_in, fuse_ino_t out, off_t off_out, struct fuse_file_info *fi_out,
-    size_t len, int flags)
-{
-	(void)in, (void)off_in, (void)fi_in, (void)out, (void)off_out, (void)fi_out, (void)len,
-	    (void)flags;
-	fuse_reply_err(req, EOPNOTSUPP); /* the kernel then copies by reading and writing */
 }
 
 static void do_init(void *userdata, struct fuse_conn_info *conn)
@@ -556,15 +521,18 @@ const struct fuse_lowlevel_ops launch_fops = {
 	.releasedir = launch_do_release,
 	.fsyncdir = launch_do_fsync,
 	.statfs = do_statfs,
-	.setxattr = do_setxattr,
-	.getxattr = do_getxattr,
-	.listxattr = do_listxattr,
-	.removexattr = do_removexattr,
+	.setxattr = launch_do_setxattr,
+	.getxattr = launch_do_getxattr,
+	.listxattr = launch_do_listxattr,
+	.removexattr = launch_do_removexattr,
 	.access = do_access,
+	.getlk = launch_do_getlk,
+	.setlk = launch_do_setlk,
+	.flock = launch_do_flock,
 	.create = launch_do_create,
 	.ioctl = do_ioctl,
 	.poll = do_poll,
 	.fallocate = launch_do_fallocate,
-	.copy_file_range = do_copy_file_range,
+	.copy_file_range = launch_do_copy_file_range,
 	.lseek = launch_do_lseek,
 };

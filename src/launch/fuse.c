@@ -25,6 +25,9 @@ struct launch_fuse *launch_fuse_new(struct tn_host_loop *hl, struct tn_proc *pro
 		return NULL;
 	f->hl = hl;
 	f->o = *options;
+	tn_random(&f->lock_salt, sizeof(f->lock_salt));
+	tn_locks_init(&f->locks, NULL);
+	tn_locks_init(&f->flocks, NULL);
 	if (!launch_nodes_init(&f->nodes, tn_chan_get(proc->slash),
 		options->chans_max ? options->chans_max : 128))
 		goto free_door;
@@ -253,6 +256,8 @@ void launch_fuse_free(struct launch_fuse *f)
 	while (f->hidden)
 		hidden_free(&f->hidden);
 	launch_nodes_fini(&f->nodes);
+	tn_locks_fini(&f->locks);
+	tn_locks_fini(&f->flocks);
 	fuse_session_unmount(f->se);
 	fuse_session_destroy(f->se);
 	free(f->buf.mem);

@@ -36,7 +36,7 @@ static void give_up(struct tn_timer *timer)
 
 /*
  * FUSE's interrupt: the caller is answered EINTR, a late answer is dropped; launcher.md 5. At once where one may wait for
- * somebody, a pipe or a device. But files of a disk never say EINTR on Linux, and FUSE interrupts for any signal, a
+ * somebody, a pipe or a device or a lock. But files of a disk never say EINTR on Linux, and FUSE interrupts for any signal, a
  * timer's of git as for ^C: elsewhere the answer has PATIENCE_NS to come.
  */
 static void interrupted(fuse_req_t req, void *arg)
@@ -49,7 +49,8 @@ static void interrupted(fuse_req_t req, void *arg)
 	op->f->stats.interrupted++;
 	op->patience.fn = give_up;
 	tn_timer_set(tn_host_loop_core(op->f->hl), &op->patience,
-	    op->node && op->node->direct ? 1 : tn_now_ns() + PATIENCE_NS);
+	    launch_lock_waits(op) || (op->node && op->node->direct) ? 1
+								    : tn_now_ns() + PATIENCE_NS);
 }
 
 struct launch_op *launch_op_new(struct launch_fuse *f, fuse_req_t req, fuse_ino_t ino)
@@ -84,6 +85,7 @@ static void op_free(struct launch_op *op)
 	if (op->next)
 		op->next->prev = op->prev;
 	tn_timer_stop(tn_host_loop_core(f->hl), &op->patience);
+	launch_lock_leave(op);
 	tn_name_fini(&op->name);
 	tn_req_reset(&op->r);
 	for (uint32_t i = 0; i < op->n_told; i++)
@@ -152,6 +154,8 @@ void launch_op_flush(struct launch_op *op)
 		tn_flush(&op->r);
 	else if (launch_list_waits(op))
 		launch_op_end(op);
+	else if (launch_lock_waits(op))
+		launch_lock_stop(op);
 }
 
 /* ---- steps ---- */

@@ -180,6 +180,7 @@ enum tn_status hf_getlock(struct tn_req *r)
 		return tn_fail(r, err);
 	key = key_of(f);
 	pthread_mutex_lock(&all.lock);
+	tn_locks_waits_not(&all.table, l.owner);
 	found = tn_locks_conflict(&all.table, key, &l);
 	if (!found && host_conflict(f, key, &l))
 		found = &l;
