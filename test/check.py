@@ -62,6 +62,7 @@ SUITES = [
     unit('host'),
     unit('launch'),
     Suite('door', ['test/launch/door.py', '{build}'], 900),
+    Suite('door-posix', ['test/launch/door_posix.py', '{build}'], 300, asan=True),
     Suite('door-sanitized', ['test/launch/door.py', '{build}-asan'], 1800, long=True),
     Suite('oracle', ['{shared}/oracle/run.py', '--driver', '{build}/oracle-driver'], 300, asan=True, needs='oracle'),
     conformance('ram'),

@@ -211,10 +211,12 @@ void launch_lock_stop(struct launch_op *op)
 static void give_up_old(struct launch_op *op)
 {
 	struct tn_lock none = op->lock.want;
+	uint32_t had = op->f->flocks.n_ranges;
 
 	none.type = TN_LK_UNLOCK;
 	tn_locks_set(&op->f->flocks, key_of(op->node), &none, false);
-	wake(op->f, op->node);
+	if (op->f->flocks.n_ranges < had) /* else two who wait would wake each other for ever */
+		wake(op->f, op->node);
 }
 
 static void refused(struct launch_op *op)

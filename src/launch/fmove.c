@@ -276,6 +276,10 @@ void launch_do_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 
 	if (!op)
 		return;
+	if (flags & ~(unsigned)(NOREPLACE | EXCHANGE) || flags == (NOREPLACE | EXCHANGE)) {
+		launch_op_errno(op, EINVAL);
+		return;
+	}
 	op->node3 = launch_node_get(launch_node_of(op->f, newparent));
 	op->text2 = strdup(newname);
 	op->flags = (int)flags;

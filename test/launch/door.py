@@ -2046,7 +2046,7 @@ def stand_alone():
 
 
 def main(cases):
-    build, pattern = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ''
+    build, pattern = os.path.abspath(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else ''
     if os.getuid() != 0 or not os.access('/dev/fuse', os.R_OK | os.W_OK):
         print('skip    the FUSE door: wants root and /dev/fuse')
         print('0 passed, 0 failed, %d skipped' % len(cases))
