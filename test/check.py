@@ -107,6 +107,7 @@ SUITES = [
     e2e('launch_terminal', alone=True),
     e2e('launch_machine', alone=True),
     e2e('launch_host', alone=True),
+    e2e('launch_posix'),
     e2e('launch_live', alone=True),
     e2e('launch_load', alone=True),
     e2e('launch_churn', alone=True),

@@ -327,13 +327,18 @@ static void stat_again(struct launch_op *op)
 
 static void send_change(struct launch_op *op);
 
-/* 9P2000 cannot set an access time: a change that is refused goes without it. stat(5). */
-static void change_without_atime(struct launch_op *op)
+/*
+ * 9P2000 cannot set an access time: a change that is refused goes without it, stat(5). Nor an owner: chown(2) says EPERM to
+ * who may not, and that is what `cp -p` and tar pass over.
+ */
+static void change_refused(struct launch_op *op)
 {
 	enum tn_err why = launch_err_of(op);
 
-	if (why == TN_ECONNLOST || why == TN_EINTR) {
-		launch_op_fail(op, why);
+	if (!(op->change.valid & TN_ST_ATIME) || why == TN_ECONNLOST || why == TN_EINTR) {
+		bool is_owner = op->change.valid & (TN_ST_NUID | TN_ST_NGID);
+
+		launch_op_fail(op, is_owner && why == TN_ENOTSUP ? TN_EPERM : why);
 		return;
 	}
 	op->change.valid &= ~(uint32_t)TN_ST_ATIME;
@@ -346,7 +351,7 @@ static void send_change(struct launch_op *op)
 		launch_op_run(op, stat_again);
 		return;
 	}
-	op->failed = op->change.valid & TN_ST_ATIME ? change_without_atime : NULL;
+	op->failed = change_refused;
 	tn_req_reset(&op->r);
 	tn_req_init(&op->r, TN_WSTAT, op->chan, &launch_owner);
 	op->r.u.wstat.st = &op->change;

@@ -141,6 +141,51 @@ def _(h):
     assert sent <= 110, sent
 
 
+# ---- owners, modes, copies ----
+
+@case('an owner that 9P2000 cannot set is EPERM, which cp -p and tar pass over', ('remote',))
+def _(h):
+    put('f')
+    fails(errno.EPERM, os.chown, 'f', 12345, -1)
+    fails(errno.EPERM, os.chown, 'f', -1, 12345)
+    door.run('cp', '-p', 'f', 'g')
+
+
+@case('chown takes the set-id bits of a file away, and leaves those of a directory', POSIX)
+def _(h):
+    put('f')
+    os.mkdir('d')
+    for name in 'fd':
+        os.chmod(name, 0o6755)
+        os.chown(name, os.getuid(), os.getgid())
+    same([oct(os.stat(x).st_mode & 0o7777) for x in 'fd'], ['0o755', '0o6755'])
+    os.chmod('f', 0o2745)  # the group may not execute it: a mark, not a right
+    os.chown('f', os.getuid(), os.getgid())
+    same(oct(os.stat('f').st_mode & 0o7777), '0o2745')
+
+
+@case('a directory that the server lets inherit set-gid keeps it when its permissions are set', ('ram', 'union'))
+def _(h):
+    os.umask(0o002)
+    os.mkdir('d')
+    os.chmod('d', 0o2750)
+    os.mkdir('d/sub', 0o775)
+    same(oct(os.stat('d/sub').st_mode & 0o7777), '0o2775')
+
+
+@case('a copy within the server is one request, however long', ('host',))
+def _(h):
+    put('f', b'0123456789' * 100000)
+    a, b = os.open('f', os.O_RDONLY), opened('g')
+    before = h.way.stats()['requests']
+    same(os.copy_file_range(a, b, 1000000, 0, 0), 1000000)
+    used = h.way.stats()['requests'] - before
+    assert used <= 2, used
+    assert get('g') == get('f')
+    same(os.copy_file_range(a, b, 10, 999995, 1000000), 5)
+    same(os.fstat(b).st_size, 1000005)
+
+
 # ---- locks ----
 
 def setlk(fd, kind, start=0, length=0, command=fcntl.F_SETLK):

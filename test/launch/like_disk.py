@@ -353,9 +353,9 @@ def holes():
     fd = opened()
     os.pwrite(fd, b'x' * 4096, 1 << 20)
     os.ftruncate(fd, 2 << 20)
-    return [tried(os.lseek, fd, off, how) for off, how in (
+    return {'seek': [tried(os.lseek, fd, off, how) for off, how in (
         (0, os.SEEK_DATA), (1 << 20, os.SEEK_HOLE), (0, os.SEEK_HOLE), ((1 << 20) + 4096, os.SEEK_DATA),
-        (2 << 20, os.SEEK_DATA), (2 << 20, os.SEEK_HOLE), (-1, os.SEEK_DATA))], os.fstat(fd).st_blocks
+        (2 << 20, os.SEEK_DATA), (2 << 20, os.SEEK_HOLE), (-1, os.SEEK_DATA))], 'blocks': os.fstat(fd).st_blocks}
 
 
 @check
@@ -432,11 +432,11 @@ def symbolic_links():
 
 
 @check
-def directories_count_their_names():
+def directories():
     os.mkdir('d')
     before = os.stat('d').st_nlink
     os.mkdir('d/e')
-    return before, os.stat('d').st_nlink, tried(os.rmdir, 'd'), tried(os.rename, 'd', 'd/e/f')
+    return {'links': (before, os.stat('d').st_nlink), 'errors': (tried(os.rmdir, 'd'), tried(os.rename, 'd', 'd/e/f'))}
 
 
 @check
@@ -526,7 +526,7 @@ def set_gid_directory():
     os.chmod('d', 0o2775)
     os.mkdir('d/sub')
     put('d/f')
-    return oct(os.stat('d/sub').st_mode & 0o7777), os.stat('d/f').st_gid == os.stat('d').st_gid
+    return {'directory': oct(os.stat('d/sub').st_mode & 0o7777), 'group': os.stat('d/f').st_gid == os.stat('d').st_gid}
 
 
 @check
