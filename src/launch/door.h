@@ -52,6 +52,12 @@ struct launch_fuse {
 };
 
 /* An open file or directory of the program's. */
+/* The kernel tells the process with a lock but not with an unlock, and a server knows an owner by both. */
+struct launch_locker {
+	uint64_t owner;
+	uint32_t pid;
+};
+
 struct launch_handle {
 	struct launch_handle *next, *prev; /* of the node's */
 	uint32_t
@@ -66,7 +72,8 @@ struct launch_handle {
 	uint32_t n_marks, marks_size;
 	struct launch_names *names; /* those that were given, while is_union */
 	struct launch_op *listers;  /* the listing under way, then those that wait for it */
-	uint64_t *lockers;          /* owners that may have locks at the server, set by this file */
+	struct launch_locker
+	    *lockers; /* owners that may have locks at the server, set by this file */
 	uint32_t n_lockers;
 	bool locks_here; /* the server has none */
 	bool lost;       /* its connection: what it says from then on */

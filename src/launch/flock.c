@@ -46,14 +46,14 @@ static uint32_t owner_at(const struct launch_handle *h, uint64_t owner)
 {
 	uint32_t i = 0;
 
-	while (i < h->n_lockers && h->lockers[i] != owner)
+	while (i < h->n_lockers && h->lockers[i].owner != owner)
 		i++;
 	return i;
 }
 
-static bool note_owner(struct launch_handle *h, uint64_t owner)
+static bool note_owner(struct launch_handle *h, uint64_t owner, uint32_t pid)
 {
-	uint64_t *more;
+	struct launch_locker *more;
 
 	if (owner_at(h, owner) < h->n_lockers)
 		return true;
@@ -61,8 +61,20 @@ static bool note_owner(struct launch_handle *h, uint64_t owner)
 	if (!more)
 		return false;
 	h->lockers = more;
-	h->lockers[h->n_lockers++] = owner;
+	h->lockers[h->n_lockers++] = (struct launch_locker){ owner, pid };
 	return true;
+}
+
+/* As the server was told it; 0: the owner is not noted. */
+static uint32_t pid_of(const struct launch_node *node, uint64_t owner)
+{
+	for (const struct launch_handle *h = node->handles; h; h = h->next) {
+		uint32_t i = owner_at(h, owner);
+
+		if (i < h->n_lockers)
+			return h->lockers[i].pid;
+	}
+	return 0;
 }
 
 /* false: the owner was not noted for any open file of the node's. */
@@ -145,13 +157,14 @@ static void wake(struct launch_fuse *f, const struct launch_node *node)
 static void to_server(struct launch_op *op, enum tn_req_type type, uint8_t what, launch_step next)
 {
 	const struct tn_lock *want = &op->lock.want;
+	uint32_t pid = pid_of(op->node, want->owner);
 
 	tn_req_reset(&op->r);
 	tn_req_init(&op->r, type, op->chan, &launch_owner);
 	op->r.u.lock.start = want->first;
 	op->r.u.lock.length = want->last == TN_LOCK_END ? 0 : want->last - want->first + 1;
 	op->r.u.lock.owner = want->owner;
-	op->r.u.lock.pid = want->pid;
+	op->r.u.lock.pid = pid ? pid : want->pid;
 	op->r.u.lock.type = what;
 	op->r.u.lock.waits = type == TN_LOCK && op->lock.sleeps;
 	launch_submit(op, next);
@@ -255,7 +268,7 @@ static void ask(struct launch_op *op)
 		ask_here(op);
 		return;
 	}
-	if (want->type != TN_LK_UNLOCK && !note_owner(op->handle, want->owner)) {
+	if (want->type != TN_LK_UNLOCK && !note_owner(op->handle, want->owner, want->pid)) {
 		launch_op_fail(op, TN_ENOMEM);
 		return;
 	}
@@ -405,6 +418,7 @@ void launch_do_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct launch_fuse *f = launch_door_of(req);
 	struct launch_node *node = launch_node_of(f, ino);
+	uint32_t pid = pid_of(node, owner_of(f, fi));
 	struct launch_op *op;
 
 	flush_here(f, node, owner_of(f, fi));
@@ -413,8 +427,10 @@ void launch_do_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	op = op_for(req, ino, fi, TN_LK_UNLOCK);
-	if (op)
-		launch_op_run(op, flush_at_server);
+	if (!op)
+		return;
+	op->lock.want.pid = pid;
+	launch_op_run(op, flush_at_server);
 }
 
 static void drop_here(struct launch_fuse *f, struct launch_handle *h)
@@ -445,7 +461,8 @@ static void release_owners(struct launch_op *op)
 		released(op);
 		return;
 	}
-	op->lock.want.owner = h->lockers[--h->n_lockers];
+	op->lock.want.owner = h->lockers[--h->n_lockers].owner;
+	op->lock.want.pid = h->lockers[h->n_lockers].pid;
 	op->failed = release_owners;
 	to_server(op, TN_LOCK, TN_LK_UNLOCK, release_owners);
 }

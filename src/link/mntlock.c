@@ -7,6 +7,9 @@
 /* Of Rlock. */
 enum { LOCK_SUCCESS, LOCK_BLOCKED, LOCK_ERROR, LOCK_GRACE };
 
+/* Of Tlock: who asks will ask again. The answer comes at once all the same; a server that knows so may see a deadlock. */
+enum { LOCK_FLAG_BLOCK = 1 };
+
 static char *put_hex(char *to, uint64_t number)
 {
 	for (int shift = 60; shift >= 0; shift -= 4)
@@ -29,7 +32,7 @@ static void fill(const struct tn_rpc *rpc, struct tn_msg *m)
 	m->client_id = (struct tn_str){ op->text, (uint32_t)(at - op->text) };
 	m->proc_id = r->u.lock.pid ? r->u.lock.pid : (uint32_t)r->u.lock.owner;
 	m->lock_type = r->u.lock.type;
-	m->flags = 0;
+	m->flags = r->type == TN_LOCK && r->u.lock.waits ? LOCK_FLAG_BLOCK : 0;
 	m->start = r->u.lock.start;
 	m->length = r->u.lock.length;
 }

@@ -188,13 +188,12 @@ static void create_on_twin(struct tn_op *op)
 	tn_op_send(op, &create_step, op->newfid, NULL);
 }
 
-/* An empty value that must replace one cannot be said: it would be taken for a removal. */
+/* An empty value cannot be said: servers take it for a removal. */
 void tn_mnt_xattrset(struct tn_op *op)
 {
 	const struct tn_req *r = op->r;
 
-	if (r->u.xattr.size == 0 &&
-	    (r->u.xattr.how & (TN_XATTR_REPLACE | TN_XATTR_REMOVE)) == TN_XATTR_REPLACE)
+	if (r->u.xattr.size == 0 && !(r->u.xattr.how & TN_XATTR_REMOVE))
 		tn_op_fail(op, TN_ENOTSUP);
 	else
 		tn_op_twin(op, create_on_twin);

@@ -8,6 +8,7 @@ case; closes with a tally.
 import fnmatch
 import importlib
 import os
+import signal
 import sys
 import traceback
 
@@ -29,7 +30,15 @@ def chosen(args, files):
                 yield c
 
 
+def hear_signals():
+    """Who was started in the background, or by nohup, ignores some signals, and all that it starts would too."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
 def main(files):
+    hear_signals()
     build = os.path.abspath(sys.argv[1])
     tally = {'ok': 0, 'not ok': 0, 'skip': 0}
     for c in chosen(sys.argv[2:], files):

@@ -32,9 +32,9 @@ def _(h):
     for name in 'fd':
         same(os.listxattr(name), [])
         os.setxattr(name, 'user.one', b'first')
-        os.setxattr(name, 'user.two', b'')
+        os.setxattr(name, 'user.two', b'2')
         same(sorted(os.listxattr(name)), ['user.one', 'user.two'])
-        same((os.getxattr(name, 'user.one'), os.getxattr(name, 'user.two')), (b'first', b''))
+        same((os.getxattr(name, 'user.one'), os.getxattr(name, 'user.two')), (b'first', b'2'))
         os.removexattr(name, 'user.one')
         same(os.listxattr(name), ['user.two'])
         fails(errno.ENODATA, os.getxattr, name, 'user.one')
@@ -111,7 +111,22 @@ def _(h):
     same((os.getxattr('copied', 'user.a'), os.getxattr('synced', 'user.a')), (b'1', b'1'))
 
 
-@case('where the server has no attributes each call is EOPNOTSUPP, each time', ('remote',))
+@case('an empty value is a value', tuple(t for t in WITH_XATTRS if t != '9P2000.L'))
+def _(h):
+    put('f')
+    os.setxattr('f', 'user.a', b'')
+    same((os.listxattr('f'), os.getxattr('f', 'user.a')), (['user.a'], b''))
+
+
+@case('an empty value cannot be said in 9P2000.L, where it is a removal: EOPNOTSUPP, and what was there stays', ('9P2000.L',))
+def _(h):
+    put('f')
+    os.setxattr('f', 'user.a', b'1')
+    fails(errno.EOPNOTSUPP, os.setxattr, 'f', 'user.a', b'')
+    same(os.getxattr('f', 'user.a'), b'1')
+
+
+@case('where the server has no attributes each call is EOPNOTSUPP, each time', ('9P2000',))
 def _(h):
     put('f')
     for _ in range(2):

@@ -1270,6 +1270,23 @@ static void a_lock_never_waits_and_names_its_owner(void **state)
 	put(f);
 }
 
+/* P9_LOCK_FLAGS_BLOCK: the server does not wait for it, but may see who waits for whom. */
+static void who_will_ask_again_for_a_lock_says_so(void **state)
+{
+	struct tn_chan *f = got_open(root, "f");
+	struct ask *a = ask_new(TN_LOCK, f);
+
+	(void)state;
+	a->r.u.lock.type = TN_LK_WRITE;
+	a->r.u.lock.waits = true;
+	ask_go(a);
+	peer_expect(TN_TLOCK);
+	assert_int_equal(peer.m.flags, 1);
+	ANSWER(.status = 1);
+	must(a, TN_EAGAIN);
+	put(f);
+}
+
 static void a_lock_that_stands_in_the_way_is_told(void **state)
 {
 	struct tn_chan *f = got_open(root, "f");
@@ -1415,6 +1432,7 @@ int main(void)
 		L_TEST(an_attribute_of_an_open_file_is_set_by_name),
 		L_TEST(the_clunk_of_an_attribute_is_not_flushed),
 		L_TEST(a_lock_never_waits_and_names_its_owner),
+		L_TEST(who_will_ask_again_for_a_lock_says_so),
 		L_TEST(a_lock_that_stands_in_the_way_is_told),
 		cmocka_unit_test(in_l_every_allocation_may_fail),
 	};
