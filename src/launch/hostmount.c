@@ -149,6 +149,7 @@ static const struct {
 	{ "Operation not permitted",
 	    "fusermount3 must be setuid root, and outside of containers and of tenon run; inside, leave out --host" },
 	{ "device not found", "in Docker or Podman: --device /dev/fuse" },
+	{ "open /etc/mtab", "ln -s /proc/self/mounts /etc/mtab" },
 	{ "/dev/fuse", "modprobe fuse; in Docker or Podman: --device /dev/fuse" },
 };
 

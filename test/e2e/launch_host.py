@@ -85,14 +85,28 @@ class Place:
         return self.servers(), holders(self.devices), left_of(self.sockets), mounts
 
 
+# As fusermount3 says it at an unmount; a bare container has no such file.
+NO_MTAB = 'fusermount3 wants /etc/mtab: ln -s /proc/self/mounts /etc/mtab'
+
+
+def mounters():
+    """What stands in front of a command so that somebody runs it who can mount here, and unmount."""
+    can = [who for who in people() if os.path.exists('/etc/mtab') or (os.getuid() == 0 and not who)]
+    if not can:
+        raise Skipped(NO_MTAB)
+    return can
+
+
 def places(b):
-    for who in people():
+    for who in mounters():
         with Place(b, who) as p:
             yield p
 
 
 def by_user():
     """Who has no right to mount(2)."""
+    if not os.path.exists('/etc/mtab'):
+        raise Skipped(NO_MTAB)
     return people()[-1]
 
 
@@ -338,3 +352,14 @@ def _(b):
         else:
             b.shows(p.tenon + 'run sh ' + script, 'over the wirebelow\n')
         wait_for('the end', lambda: not servers_of(b) or not p.servers())
+
+
+@case('where /etc/mtab is missing an unmount by fusermount3 says so, and the fix: 125')
+def _(b):
+    if os.path.exists('/etc/mtab'):
+        raise Skipped('it is there')
+    with Place(b, people()[-1]) as p:
+        if os.getuid() == 0 and not p.who:
+            raise Skipped('root needs no fusermount3')
+        b.shows(p.tenon + "mount '%s' m" % p.e.dial)
+        b.shows(p.tenon + 'unmount m', '', 'tenon: unmount: m: ...: ln -s /proc/self/mounts /etc/mtab\n', 125)

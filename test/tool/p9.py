@@ -72,10 +72,10 @@ class Client:
             raise Error('answer %d to %d' % (got, kind))
         return b
 
-    def walk(self, path):
+    def walk(self, path, start=0):
         names = [n for n in path.split('/') if n]
         self.fid += 1
-        b = self.rpc(110, struct.pack('<IIH', 0, self.fid, len(names)) + b''.join(map(string, names)))
+        b = self.rpc(110, struct.pack('<IIH', start, self.fid, len(names)) + b''.join(map(string, names)))
         if struct.unpack('<H', b[:2])[0] < len(names):
             raise Error('file does not exist')
         return self.fid
