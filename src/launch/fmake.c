@@ -93,8 +93,7 @@ static void permit(struct launch_op *op)
 	}
 	memset(&op->change, 0, sizeof(op->change));
 	op->change.valid = TN_ST_MODE;
-	op->change.mode = (op->perm & ~TN_DMDIR) | op->dm_bits |
-			  launch_dm_of(op->attr.st_mode & S_ISGID); /* of its directory */
+	op->change.mode = (op->perm & ~TN_DMDIR) | op->dm_bits;
 	op->failed = op->permitted;
 	tn_req_reset(&op->r);
 	tn_req_init(&op->r, TN_WSTAT, op->chan, &launch_owner);

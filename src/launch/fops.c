@@ -272,17 +272,6 @@ uint32_t launch_dm_of(mode_t mode)
 	return dm;
 }
 
-/* chown(2): a program that belongs to another is not run as its owner any more; root's call does so too. */
-static void drop_set_id(struct launch_op *op)
-{
-	mode_t drop = S_ISUID | (op->attr.st_mode & S_IXGRP ? S_ISGID : 0);
-
-	if (S_ISDIR(op->attr.st_mode) || !(op->attr.st_mode & drop))
-		return;
-	op->change.valid |= TN_ST_MODE;
-	op->change.mode = launch_dm_of(op->attr.st_mode & ~drop) | op->dm_bits;
-}
-
 /* What is asked for, as a change of Plan 9's. The owner that is shown already need not be set. */
 static void fill_change(struct launch_op *op)
 {
@@ -306,8 +295,6 @@ static void fill_change(struct launch_op *op)
 		st->valid |= TN_ST_NGID;
 		st->n_gid = op->want.st_gid;
 	}
-	if (set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID) && !(set & FUSE_SET_ATTR_MODE))
-		drop_set_id(op);
 	if (set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW)) {
 		st->valid |= TN_ST_ATIME;
 		st->atime_ns = set & FUSE_SET_ATTR_ATIME_NOW ? now_of_day()
