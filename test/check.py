@@ -102,6 +102,8 @@ SUITES = [
     fault('host'),
     fault('fids'),
     Suite('fault-fids_long', ['test/fault/run.py', '{build}', 'fids_long'], 1800, long=True),
+    Suite('posix', ['test/posix/stages.py', '{build}'], 900),
+    Suite('posix-long', ['test/posix/stages.py', '{build}', '--only', 'ra*', '--long'], 14400, long=True),
     Suite('oracle-linux', ['test/oracle_linux.py', '{build}'], 300, needs='oracle'),
     e2e('launch_process', alone=True),
     e2e('launch_terminal', alone=True),

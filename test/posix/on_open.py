@@ -266,14 +266,14 @@ def unix_socket():
         fails(errno.ENXIO, os.open, 's', os.O_RDONLY)
 
 
-@case('open of 200 files at once', 'open(2)')
+@case('open of 60 files at once', 'open(2)')
 def many():
-    fds = [os.open('x%d' % i, os.O_RDWR | os.O_CREAT) for i in range(200)]
+    fds = [os.open('x%d' % i, os.O_RDWR | os.O_CREAT) for i in range(60)]
     for i, fd in enumerate(fds):
         os.write(fd, b'%d' % i)
     for fd in fds:
         os.close(fd)
-    same('the contents', [get('x%d' % i) for i in range(200)], [b'%d' % i for i in range(200)])
+    same('the contents', [get('x%d' % i) for i in range(60)], [b'%d' % i for i in range(60)])
 
 
 @case('O_NOATIME is for the owner alone', 'open(2): EPERM', 'root')

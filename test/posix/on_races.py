@@ -7,11 +7,11 @@ import random
 import suite
 from suite import case, children, exists, get, holds, opened, put, same
 
-ROUNDS = 150
+ROUNDS = 40
 
 
 def rounds():
-    return range(ROUNDS * (100 if suite.options.long else 1))
+    return range(ROUNDS * (200 if suite.options.long else 1))
 
 
 @case('of several that make a name with O_EXCL one succeeds', 'open(2): O_EXCL', seconds=900)
@@ -229,9 +229,9 @@ def own_parts():
         def fn():
             with opened('x', os.O_RDWR) as fd:
                 for i in rounds():
-                    at = (i % 50) * 3000 + k * 1000
+                    at = (i % 40) * 3000 + k * 1000
                     os.pwrite(fd, b'%d' % k * 1000, at)
                     same('read', os.pread(fd, 1000, at) == b'%d' % k * 1000, True)
         return fn
     children(write(0), write(1), write(2))
-    same('the content', get('x') == (b'0' * 1000 + b'1' * 1000 + b'2' * 1000) * 50, True)
+    same('the content', get('x') == (b'0' * 1000 + b'1' * 1000 + b'2' * 1000) * 40, True)

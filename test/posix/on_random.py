@@ -12,7 +12,7 @@ import suite
 from suite import Failed, case, holds, same
 
 LARGEST = 256 << 10
-SHORT, LONG = 1200, 600  # steps; seconds with --long
+SHORT, LONG = 300, 600  # steps; seconds with --long
 
 
 def seed():

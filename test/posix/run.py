@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -60,12 +61,15 @@ def main():
         return 0
     top = tempfile.mkdtemp(prefix='posix-', dir=a.dir)
     os.chmod(top, 0o755)
-    tally = {'ok': 0, 'not ok': 0, 'skip': 0}
+    times, tally = [], {'ok': 0, 'not ok': 0, 'skip': 0}
     for number, c in enumerate(chosen):
+        start = time.monotonic()
         result, why = suite.run(c, top, number)
+        times.append((time.monotonic() - start, c.name))
         tally[result] += 1
         show(result, c, why)
     suite.remove(top)
+    print('# the slowest: ' + ', '.join('%s %.1f s' % (name, t) for t, name in sorted(times)[:-8:-1]))
     print('%(ok)d passed, %(not ok)d failed, %(skip)d skipped' % tally)
     return 1 if tally['not ok'] or not tally['ok'] + tally['skip'] else 0
 
