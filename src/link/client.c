@@ -14,6 +14,7 @@ enum {
 
 static const uint64_t second_ns = 1000000000u;
 static const uint64_t dial_again_ns = 100000000u;
+/* What is believed for less than that costs more than asking anew. */
 static const uint64_t believe_min_ns = 20000000u;
 
 static void turn(struct tn_task *task);
@@ -123,10 +124,11 @@ static void doom_all(struct tn_client *client)
 }
 
 /*
- * What was just found out of a peer that is not there is believed for a moment, longer if it took long: who asks
- * meanwhile has the same answer at once. The kernel asks twice for a name that it knew, and lets those who want the same
- * name or directory ask one after the other: were each to find out for itself, the last would wait for many bounds.
- * Whoever waits without a bound waits for the next dial, and the longer the more have failed.
+ * What took long to find out of a peer that is not there is believed for a while: who asks meanwhile has the same answer
+ * at once. The kernel asks twice for a name that it knew, and lets those who want the same name or directory ask one after
+ * the other: were each to find out for itself, the last would wait for many bounds. A refusal comes at once and is never
+ * believed: the next use finds the server that has come in the meantime. Whoever waits without a bound waits for the next
+ * dial, and the longer the more have failed.
  */
 static uint64_t believe_ns(const struct tn_client *client, uint64_t now)
 {
@@ -137,7 +139,7 @@ static uint64_t believe_ns(const struct tn_client *client, uint64_t now)
 		return dial_again_ns << (n < DIAL_DOUBLINGS ? n : DIAL_DOUBLINGS);
 	if (took / 4 > second_ns)
 		return second_ns;
-	return took / 4 > believe_min_ns ? took / 4 : believe_min_ns;
+	return took / 4 > believe_min_ns ? took / 4 : 0;
 }
 
 static void fail_waiting(struct tn_client *client)

@@ -9,9 +9,9 @@
  *                    words go on with how, and the log has them); every outstanding request fails at once. Or the request
  *                    alone: it had no answer for soft_ns though the peer lives. Reads, writes, opens and listings may
  *                    take as long as the peer lives. Behind a loss the next use dials again, not more than once at a
- *                    time; a dial that fails fails who waits for it, with the cause behind the words, and who asks within
- *                    20 ms behind that (a quarter of the time that it took, up to a second): the same holds
- *                    behind a silence. A mount without a bound waits and dials less often the more dials have failed. A
+ *                    time; a dial that fails fails who waits for it, with the cause behind the words. If that took more
+ *                    than 80 ms, whoever asks within a quarter of that time behind it, up to a second, has the same
+ *                    answer: so also behind a silence. A mount without a bound waits and dials less often the more dials have failed. A
  *                    first dial's failure is told as the dialer told it.
  *   TN_EBADVERSION   the peer speaks no 9P that we speak, or not the dialect that was asked for.
  *   TN_ETIMEDOUT     `no answer: LABEL`: the request's own deadline_ns has come.

@@ -5,6 +5,7 @@ that lie, conn.c, hostile.c and limit.c for clients, fid.c for numbers of fids; 
 Here is what a person meets of it.
 """
 import os
+import pwd
 import re
 import struct
 
@@ -58,7 +59,8 @@ def frame(kind, body=b'', tag=1, size=None):
 
 
 VERSION = frame(100, struct.pack('<I', 8192) + string('9P2000'), NOTAG)
-ATTACH = frame(104, struct.pack('<II', 0, NOFID) + string('u') + string(''))
+ME = pwd.getpwuid(os.getuid()).pw_name  # an export by root knows only users of the host
+ATTACH = frame(104, struct.pack('<II', 0, NOFID) + string(ME) + string(''))
 SESSION = VERSION + ATTACH
 HANGS_UP = None
 # What is sent, and what the last answer says before the server hangs up or waits for more. intro(5).
@@ -77,7 +79,7 @@ SENT = (
     ('an attach before the version', ATTACH, '9P version not supported'),
     ('an unknown fid', SESSION + frame(124, struct.pack('<I', 77)), 'fid unknown or out of range'),
     ('a fid that is in use', SESSION + frame(110, struct.pack('<IIH', 0, 0, 1) + string('f')) +
-     frame(104, struct.pack('<II', 0, NOFID) + string('u') + string('')), 'fid already in use'),
+     ATTACH, 'fid already in use'),
     ('a read of what is not open', SESSION + frame(116, struct.pack('<IQI', 0, 0, 10)), 'file is not open'),
     ('half a message, and no more', SESSION + frame(124, struct.pack('<I', 0))[:9], None),
 )

@@ -79,13 +79,15 @@ def _(b):
     b.write('share/f', 'text')
     os.system('chmod -R a+rwX %s' % b.dir)
     for who in people():
-        os.system('rm -f %s/again' % b.dir)
+        os.system('rm -f %s/killed %s/again' % (b.dir, b.dir))
         e = export(b)
         # In one shell that stays inside: no remount.
-        p = b.start("exec %stenon run -o soft=1 -m '/n/far=%s' sh -c 'cat /n/far/h/f; echo; for i in 1 2 3 4 5 6; do cat /n/far/h/f; "
-                    "done; echo lost; until test -e again; do sleep 0.01; done; cat /n/far/h/f; echo; echo $?'" % (who, e.dial))
+        p = b.start("exec %stenon run -o soft=1 -m '/n/far=%s' sh -c 'cat /n/far/h/f; echo; until test -e killed; do sleep 0.01; done; "
+                    "for i in 1 2 3 4 5 6; do cat /n/far/h/f; done; echo lost; until test -e again; do sleep 0.01; done; "
+                    "cat /n/far/h/f; echo; echo $?'" % (who, e.dial))
         b.read_until(p, 'text\n')
         e.kill()
+        b.write('killed', '')
         if b.read_until(p, 'lost\n').count('Connection reset by peer') < 5:
             raise Failed('no error of a lost connection')
         e = export(b, e.dial.split('!', 1)[1])
