@@ -401,6 +401,32 @@ static bool is_pinned(const struct launch_node *node)
 	return node->pin && node->pin->count > 0;
 }
 
+bool launch_node_must_walk(const struct launch_node *node)
+{
+	return is_pinned(node) && node->is_dir && (!node->chan || node->in_lru);
+}
+
+/* A pinned directory's place shows another one now. It is in no hash of files. */
+static void take_over(struct launch_nodes *t, struct launch_node *node, struct ident id)
+{
+	if (!is_pinned(node) || !node->is_dir || !id.is_dir || shows(node, id))
+		return;
+	drop_chan(t, node);
+	node->instance = id.instance;
+	node->qid_path = id.path;
+}
+
+bool launch_node_walked(struct launch_nodes *t, struct launch_node *node, struct tn_chan *c)
+{
+	take_over(t, node, ident_of(c));
+	if (!shows(node, ident_of(c))) {
+		tn_chan_put(c);
+		return false;
+	}
+	launch_node_set_chan(t, node, c);
+	return true;
+}
+
 /* The node of what is at the place now, with one more lookup; its Chan may be absent. */
 static struct launch_node *settle(struct launch_nodes *t, struct launch_node *parent,
     struct tn_str name, struct ident id)
@@ -408,6 +434,7 @@ static struct launch_node *settle(struct launch_nodes *t, struct launch_node *pa
 	struct launch_node *node = at_place(t, parent, name), *file;
 
 	if (node && (shows(node, id) || (is_pinned(node) && node->is_dir == id.is_dir))) {
+		take_over(t, node, id);
 		count_lookup(node);
 		return node;
 	}
@@ -433,7 +460,7 @@ struct launch_node *launch_node_found(struct launch_nodes *t, struct launch_node
 	struct launch_node *node = settle(t, parent, name, ident_of(c));
 
 	if (!node || !shows(node, ident_of(c)))
-		tn_chan_put(c); /* a pinned node shows what it showed */
+		tn_chan_put(c); /* a pinned file shows what it showed */
 	else
 		launch_node_set_chan(t, node,
 		    c); /* the newest has the newest way back in its path */

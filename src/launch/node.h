@@ -62,7 +62,18 @@ void launch_nodes_fini(struct launch_nodes *t);
 struct launch_node *launch_node_found(struct launch_nodes *t, struct launch_node *parent,
     struct tn_str name, struct tn_chan *c);
 
-/* The node of a name on the way to a kernel mount, which the kernel has asked for before: one more lookup; or NULL. */
+/*
+ * A name on the way to a kernel mount keeps its node, for with another one the kernel would take the mount away: a directory's
+ * node becomes that of whatever directory is at the place now (a file's, which the mount covers, stays what it was). The
+ * kernel does not ask for such a name again. So where another machine may have changed what it leads to, the node's Chan is
+ * not to be used as it is, but walked to from above.
+ */
+bool launch_node_must_walk(const struct launch_node *node);
+
+/* What a walk to the node's place has found, c (taken): false, and no change, if the node cannot be of that. */
+bool launch_node_walked(struct launch_nodes *t, struct launch_node *node, struct tn_chan *c);
+
+/* The node of such a name, which the kernel has asked for before: one more lookup; or NULL. */
 struct launch_node *launch_node_pinned(struct launch_nodes *t, struct launch_node *parent,
     struct tn_str name);
 

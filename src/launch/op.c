@@ -297,6 +297,11 @@ void launch_stat(struct launch_op *op, launch_step next)
 
 /* ---- from a node to its Chan ---- */
 
+static bool has_chan(const struct launch_node *node)
+{
+	return node->chan && !launch_node_must_walk(node);
+}
+
 /* The names from the nearest ancestor with a Chan down to the node: "a/b/c". */
 static char *way_down(const struct launch_node *node, const struct launch_node **from)
 {
@@ -304,7 +309,7 @@ static char *way_down(const struct launch_node *node, const struct launch_node *
 	size_t len = 1, at;
 	char *way;
 
-	for (up = node; !up->chan; up = up->parent)
+	for (up = node; !has_chan(up); up = up->parent)
 		len += up->name_len + 1u;
 	*from = up;
 	way = malloc(len);
@@ -312,7 +317,7 @@ static char *way_down(const struct launch_node *node, const struct launch_node *
 		return NULL;
 	at = len - 1;
 	way[at] = '\0';
-	for (up = node; !up->chan; up = up->parent) {
+	for (up = node; !has_chan(up); up = up->parent) {
 		way[--at] = '/';
 		at -= up->name_len;
 		memcpy(way + at, up->name, up->name_len);
@@ -325,26 +330,24 @@ static void walked_again(struct launch_op *op)
 {
 	struct launch_node *node = op->node2;
 	struct tn_chan *c = op->name.chan;
+	bool is_it;
 
 	op->name.chan = NULL;
 	op->node2 = NULL;
-	if (c->server->instance != node->instance || c->qid.path != node->qid_path) {
-		tn_chan_put(c);
-		launch_node_put(&op->f->nodes, node);
-		launch_op_fail(op, TN_ESTALE);
-		return;
-	}
 	launch_chan_take(op, tn_chan_get(c));
-	launch_node_set_chan(&op->f->nodes, node, c);
+	is_it = launch_node_walked(&op->f->nodes, node, c);
 	launch_node_put(&op->f->nodes, node);
-	launch_op_run(op, op->after);
+	if (is_it)
+		launch_op_run(op, op->after);
+	else
+		launch_op_fail(op, TN_ESTALE);
 }
 
 void launch_node_chan(struct launch_op *op, struct launch_node *node, launch_step next)
 {
 	const struct launch_node *from;
 
-	if (node->chan) {
+	if (has_chan(node)) {
 		launch_node_used(&op->f->nodes, node);
 		launch_chan_take(op, tn_chan_get(node->chan));
 		launch_op_run(op, next);

@@ -253,6 +253,22 @@ def _(b):
         b.shows('rm -r share stop')
 
 
+@case('beside a bind on a directory of a server one sees what is there now, also when the server has replaced it')
+def _(b):
+    for who in people():
+        tree(b, share__d__s__f='S', share__d__old__f='O', a__f='A')
+        e = b.export('share')
+        p = b.start("exec %stenon run -m '/n/far=%s' -b /n/far/d/s=$PWD/a sh -c 'cat /n/far/d/old/f; echo $$; "
+                    "until test -e stop; do sleep 0.005; done; ls /n/far/d; cat /n/far/d/new/f /n/far/d/s/f /n/far/d/old/f 2>&1'" %
+                    (who, e.dial))
+        b.read_until(p, '\n')
+        b.shows('rm -r share/d; mkdir -p share/d/new share/d/s; echo N >share/d/new/f; chmod -R a+rX share; touch stop')
+        b.read_until(p, 'new\ns\nN\nA')
+        b.read_until(p, "cat: /n/far/d/old/f: No such file or directory\n")
+        assert p.wait(10) == 1
+        b.shows('rm -r share stop')
+
+
 @case('a bind onto a name of the host that is not there leaves no mark')
 def _(b):
     tree(b, a__f='A', file='text')

@@ -448,16 +448,70 @@ static void pins_are_counted_and_the_last_unpin_names_the_entry(void **state)
 	assert_null(parent);
 }
 
-static void a_pinned_place_keeps_its_node_whatever_is_found_there(void **state)
+static struct launch_node *far_dir(struct launch_node *parent, const char *name, uint64_t path)
 {
-	struct launch_node *a = dir(w.t.root, "a", 5);
+	return launch_node_found(&w.t, parent, str(name), chan(w.remote, path, true));
+}
+
+static void a_pinned_place_keeps_its_node_which_becomes_that_of_the_directory_there(void **state)
+{
+	struct launch_node *a = far_dir(w.t.root, "a", 5);
+	uint64_t generation = a->generation;
 
 	(void)state;
 	assert_true(launch_pin(&w.t, "/a"));
-	assert_ptr_equal(dir(w.t.root, "a", 99), a);
-	assert_int_equal(a->chan->qid.path, 5);
+	assert_ptr_equal(far_dir(w.t.root, "a", 99), a);
+	assert_int_equal(a->chan->qid.path, 99);
+	assert_int_equal(a->generation, generation);
+	turn();
+	assert_int_equal(w.n_held, 1);
+	assert_ptr_equal(launch_node_listed(&w.t, w.t.root, str("a"), w.remote->instance,
+			     (struct tn_qid){ .type = TN_QTDIR, .path = 100 }),
+	    a);
+	assert_null(a->chan); /* it was another directory's */
+	assert_true(launch_node_walked(&w.t, a, chan(w.remote, 100, true)));
+	assert_int_equal(a->chan->qid.path, 100);
 	assert_ptr_equal(launch_node_pinned(&w.t, w.t.root, str("a")), a);
 	assert_null(launch_node_pinned(&w.t, w.t.root, str("b")));
+}
+
+static void a_pinned_file_stays_what_it_was(void **state)
+{
+	struct launch_node *f = remote(w.t.root, "f", 5);
+
+	(void)state;
+	assert_true(launch_pin(&w.t, "/f"));
+	assert_ptr_equal(remote(w.t.root, "f", 99), f);
+	assert_int_equal(f->chan->qid.path, 5);
+	assert_false(launch_node_must_walk(f));
+}
+
+static void a_walk_to_a_node_must_find_its_file_where_nothing_is_pinned(void **state)
+{
+	struct launch_node *a = far_dir(w.t.root, "a", 5);
+
+	(void)state;
+	assert_false(launch_node_walked(&w.t, a, chan(w.remote, 6, true)));
+	assert_int_equal(a->chan->qid.path, 5);
+	assert_true(launch_node_walked(&w.t, a, chan(w.remote, 5, true)));
+	assert_true(launch_pin(&w.t, "/a"));
+	assert_false(launch_node_walked(&w.t, a, chan(w.remote, 6, false))); /* a file */
+	assert_int_equal(a->chan->qid.path, 5);
+	turn();
+	assert_int_equal(w.n_held, 1);
+}
+
+static void what_another_machine_may_change_is_walked_to_where_the_kernel_asks_no_more(void **state)
+{
+	struct launch_node *here = dir(w.t.root, "here", 5), *far = far_dir(w.t.root, "far", 6);
+
+	(void)state;
+	assert_false(launch_node_must_walk(far));
+	assert_true(launch_pin(&w.t, "/here"));
+	assert_true(launch_pin(&w.t, "/far"));
+	assert_false(launch_node_must_walk(here));
+	assert_true(launch_node_must_walk(far));
+	assert_false(launch_node_must_walk(w.t.root));
 }
 
 /* ---- no memory ---- */
@@ -584,7 +638,10 @@ int main(void)
 		CASE(an_exchange_swaps_two_places_also_when_one_is_not_known),
 		CASE(a_pin_is_seen_by_nodes_made_before_and_after),
 		CASE(pins_are_counted_and_the_last_unpin_names_the_entry),
-		CASE(a_pinned_place_keeps_its_node_whatever_is_found_there),
+		CASE(a_pinned_place_keeps_its_node_which_becomes_that_of_the_directory_there),
+		CASE(a_pinned_file_stays_what_it_was),
+		CASE(a_walk_to_a_node_must_find_its_file_where_nothing_is_pinned),
+		CASE(what_another_machine_may_change_is_walked_to_where_the_kernel_asks_no_more),
 		CASE(without_memory_a_node_is_refused_and_the_chan_is_given_back),
 		CASE(without_memory_the_table_is_refused),
 		CASE(without_memory_a_move_leaves_no_node_at_a_wrong_place),
