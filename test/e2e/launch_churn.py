@@ -150,7 +150,7 @@ class Churn:
         tops.update({'/n/k%d' % i: File() for i in range(4)})
         for i in range(4):
             tops['/n/k%d' % i].alive = False  # shows nothing by itself
-        self.names = Names(tops)
+        self.names = Names(tops, self.far)
         self.log = []
         self.counts = collections.Counter()
         self.start()
@@ -264,12 +264,13 @@ class Churn:
 
     def is_lost(self, name):
         """
-        A server elsewhere has renamed or removed a file that is mounted upon at, above or below the name. There the kernel still
-        has the mount (tenon-bind(1)); what else is seen there is not compared.
+        A server elsewhere has renamed or removed a file that is mounted upon at the name or above it. There the kernel still
+        has the mount (tenon-bind(1)), whatever a directory of the host above it is called now; what is seen there is not compared.
         """
-        lost = [x for h in self.names.heads.values() for x in h.names if x.startswith('/n/') and
-                self.names.walk(x) is not h.under]
-        return any((name + '/').startswith(x + '/') or x.startswith(name + '/') for x in lost)
+        lost = [h for h in self.names.heads.values() if h.under.server is self.far]
+        texts = [x for h in lost for x in h.names if self.names.walk(x) is not h.under]
+        return any((name + '/').startswith(x + '/') for x in texts) or any(
+            p in h.places and file is not h.under for p, file in self.names.places(name) for h in lost)
 
     def lines_agree(self):
         """ns prints the members of the model, in the order in which they were made."""
@@ -296,7 +297,8 @@ class Churn:
 
     def explains(self, mounts, m):
         """Is a line of ns for what m lies on? It may lie on a lower layer at the same place."""
-        if self.file_under(mounts, m) in self.names.heads or any(m.at in h.names for h in self.names.heads.values()):
+        if self.file_under(mounts, m) in self.names.heads or any(
+                m.at in h.names for h in self.names.heads.values()) or self.is_lost(m.at):
             return True
         if not m.at.startswith((self.host.path, '/n/')):
             return False

@@ -34,6 +34,7 @@ class Head:
     def __init__(self, under, text):
         self.under, self.text, self.members = under, text, []
         self.names = set()  # by which something was mounted on it
+        self.places = set()  # the same, as `places` has them
 
 
 class Refused(Exception):
@@ -41,10 +42,10 @@ class Refused(Exception):
 
 
 class Names:
-    """tops: absolute names at which files begin that nothing above can cover."""
+    """tops: absolute names at which files begin that nothing above can cover. far: the server whose renames nobody is told of."""
 
-    def __init__(self, tops):
-        self.tops, self.heads = tops, {}
+    def __init__(self, tops, far):
+        self.tops, self.far, self.heads = tops, far, {}
 
     # ---- walking ----
 
@@ -52,16 +53,37 @@ class Names:
         head = self.heads.get(file)
         return [m.to for m in head.members] if head else [file]
 
+    def at(self, place):
+        """What is in a directory by a name, its mount point not crossed; None: nothing."""
+        file, element = place
+        return next((f.children[element] for f in self.shown(file) if element in f.children), None)
+
+    def way(self, name):
+        """The places over which the name leads, as far as there is something, and the file to which it leads, or None."""
+        top = max((t for t in self.tops if name == t or name.startswith(t + '/')), key=len)
+        file, places = self.tops[top], []
+        for element in name[len(top):].split('/')[1:]:
+            if file:
+                places.append((file, element))
+                file = self.at(places[-1])
+        return places, file
+
+    def places(self, name):
+        """
+        What the kernel knows the name's steps by: the last directory before it that takes its mounts along when it is renamed,
+        and the names from there; and the file that is there.
+        """
+        base, elements, places = None, (), []
+        for file, element in self.way(name)[0]:
+            if not base or file.server is not self.far:
+                base, elements = file, ()
+            elements += (element,)
+            places.append(((base, elements), self.at((file, element))))
+        return places
+
     def walk(self, name):
         """The file, its mount point not crossed; None: there is none."""
-        top = max((t for t in self.tops if name == t or name.startswith(t + '/')), key=len)
-        file = self.tops[top]
-        for element in name[len(top):].split('/')[1:]:
-            found = [f.children[element] for f in self.shown(file) if element in f.children]
-            if not found:
-                return None
-            file = found[0]
-        return file
+        return self.way(name)[1]
 
     def read(self, name):
         """What the file `who` in the directory `name` says, or the file `name`; None: it is not there."""
@@ -96,6 +118,7 @@ class Names:
         new += [Member(m.to, m.text, order or AFTER, m.verb) for m in (head.members[1:] if head else [])]
         at.members = old + new if order == AFTER else new + old
         at.names.add(target)
+        at.places.update(place for place, _ in self.places(target)[-1:])
         self.heads[to] = at
 
     def made_at(self, name):
@@ -134,11 +157,11 @@ class Names:
 
     def saved(self):
         """What `restore` needs to take changes back."""
-        return [(f, h, list(h.members), set(h.names)) for f, h in self.heads.items()]
+        return [(f, h, list(h.members), set(h.names), set(h.places)) for f, h in self.heads.items()]
 
     def restore(self, saved):
-        self.heads = {f: h for f, h, _, _ in saved}
-        for _, h, h.members, h.names in saved:
+        self.heads = {f: h for f, h, *_ in saved}
+        for _, h, h.members, h.names, h.places in saved:
             pass
 
     # ---- showing ----
