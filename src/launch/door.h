@@ -132,6 +132,7 @@ struct launch_op {
 	struct tn_stat change;
 	uint32_t dm_bits;            /* the mode's high bits as the server has them */
 	bool attr_direct, is_remote; /* the last TN_STAT: no page cache; its server is elsewhere */
+	bool is_made_up;             /* attr is nobody's word */
 	struct tn_members *members;
 	struct tn_str one_name; /* the name of a walk of one element */
 	struct tn_qid one_qid;

@@ -35,8 +35,8 @@ static double note_attr(struct launch_op *op, struct launch_node *node)
 {
 	node->length = (uint64_t)op->attr.st_size;
 	node->plain |= node->length > 0;
-	if (node->pin && node->pin->count > 0)
-		return PINNED_S;
+	if (launch_node_is_pinned(node))
+		return op->is_made_up ? 0 : PINNED_S;
 	return op->is_remote && !op->attr_direct ? LAUNCH_FRESH_S : 0;
 }
 
@@ -57,7 +57,7 @@ void launch_fill_entry(struct launch_op *op, struct launch_node *node, struct fu
 	e->generation = node->generation;
 	e->attr = op->attr;
 	e->attr_timeout = note_attr(op, node);
-	e->entry_timeout = node->pin && node->pin->count > 0 ? PINNED_S : 0;
+	e->entry_timeout = launch_node_is_pinned(node) ? PINNED_S : 0;
 }
 
 /* An entry that could not be told is not the kernel's: its lookup is taken back. */
@@ -133,9 +133,22 @@ static bool look_up_hidden(struct launch_op *op)
 	return true;
 }
 
+/* The attributes of a pinned node that leads nowhere. */
+static void make_up_attr(struct launch_op *op, const struct launch_node *node)
+{
+	memset(&op->attr, 0, sizeof(op->attr));
+	op->attr.st_mode = node->is_dir ? S_IFDIR | 0755 : S_IFREG | 0644;
+	op->attr.st_ino = launch_ino_number(node->instance, node->qid_path);
+	op->attr.st_nlink = 1;
+	op->attr.st_uid = op->f->o.uid;
+	op->attr.st_gid = op->f->o.gid;
+	op->attr_direct = node->direct;
+	op->is_made_up = true;
+}
+
 /*
  * A name on the way to a kernel mount keeps its node, though its server has lost it: another answer would take the mount
- * away. What a program sees there is what covers it.
+ * away, or leave no way to it. What a program sees there is what covers it.
  */
 static void pinned_anyway(struct launch_op *op)
 {
@@ -149,13 +162,7 @@ static void pinned_anyway(struct launch_op *op)
 		launch_op_fail(op, why);
 		return;
 	}
-	memset(&op->attr, 0, sizeof(op->attr));
-	op->attr.st_mode = node->is_dir ? S_IFDIR | 0755 : S_IFREG | 0644;
-	op->attr.st_ino = launch_ino_number(node->instance, node->qid_path);
-	op->attr.st_nlink = 1;
-	op->attr.st_uid = op->f->o.uid;
-	op->attr.st_gid = op->f->o.gid;
-	op->attr_direct = node->direct;
+	make_up_attr(op, node);
 	answer_entry(op, node);
 }
 
@@ -234,8 +241,23 @@ static void with_file(struct launch_op *op, launch_step next)
 	launch_node_shown(op, op->node, next);
 }
 
+/* The kernel asks for the attributes of the names on its way. */
+static void pinned_attr_anyway(struct launch_op *op)
+{
+	enum tn_err why = launch_err_of(op);
+
+	if (why == TN_EINTR) {
+		launch_op_fail(op, why);
+		return;
+	}
+	make_up_attr(op, op->node);
+	answer_attr(op);
+}
+
 static void getattr_start(struct launch_op *op)
 {
+	if (!op->handle && launch_node_is_pinned(op->node))
+		op->failed = pinned_attr_anyway;
 	with_file(op, stat_shown);
 }
 

@@ -396,20 +396,20 @@ static bool enter_place(struct launch_nodes *t, struct launch_node *node,
 	return true;
 }
 
-static bool is_pinned(const struct launch_node *node)
+bool launch_node_is_pinned(const struct launch_node *node)
 {
 	return node->pin && node->pin->count > 0;
 }
 
 bool launch_node_must_walk(const struct launch_node *node)
 {
-	return is_pinned(node) && node->is_dir && (!node->chan || node->in_lru);
+	return launch_node_is_pinned(node) && node->is_dir && (!node->chan || node->in_lru);
 }
 
 /* A pinned directory's place shows another one now. It is in no hash of files. */
 static void take_over(struct launch_nodes *t, struct launch_node *node, struct ident id)
 {
-	if (!is_pinned(node) || !node->is_dir || !id.is_dir || shows(node, id))
+	if (!launch_node_is_pinned(node) || !node->is_dir || !id.is_dir || shows(node, id))
 		return;
 	drop_chan(t, node);
 	node->instance = id.instance;
@@ -433,7 +433,8 @@ static struct launch_node *settle(struct launch_nodes *t, struct launch_node *pa
 {
 	struct launch_node *node = at_place(t, parent, name), *file;
 
-	if (node && (shows(node, id) || (is_pinned(node) && node->is_dir == id.is_dir))) {
+	if (node &&
+	    (shows(node, id) || (launch_node_is_pinned(node) && node->is_dir == id.is_dir))) {
 		take_over(t, node, id);
 		count_lookup(node);
 		return node;
@@ -472,7 +473,7 @@ struct launch_node *launch_node_pinned(struct launch_nodes *t, struct launch_nod
 {
 	struct launch_node *node = at_place(t, parent, name);
 
-	if (!node || !is_pinned(node))
+	if (!node || !launch_node_is_pinned(node))
 		return NULL;
 	count_lookup(node);
 	return node;

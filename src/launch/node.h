@@ -68,6 +68,7 @@ struct launch_node *launch_node_found(struct launch_nodes *t, struct launch_node
  * kernel does not ask for such a name again. So where another machine may have changed what it leads to, the node's Chan is
  * not to be used as it is, but walked to from above.
  */
+bool launch_node_is_pinned(const struct launch_node *node);
 bool launch_node_must_walk(const struct launch_node *node);
 
 /* What a walk to the node's place has found, c (taken): false, and no change, if the node cannot be of that. */

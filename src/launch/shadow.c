@@ -329,13 +329,15 @@ static int settle(struct shadow_plan *p, enum tn_step *step, bool *did)
 	return error;
 }
 
+/* What is to be done for the change and could not be is in *failed. */
 static int apply_round(struct tn_shadow *s, const char *const *names, size_t n_names,
-    enum tn_step *step, bool *did)
+    enum tn_step *step, bool *did, int *failed)
 {
 	struct shadow_plan *p = calloc(1, sizeof(*p));
-	int error = p ? shadow_look(s) : ENOMEM, failed = 0;
+	int error = p ? shadow_look(s) : ENOMEM;
 
 	*did = false;
+	*failed = 0;
 	if (!error && !pin_heads(s, names, n_names))
 		error = ENOMEM;
 	if (!error)
@@ -345,25 +347,28 @@ static int apply_round(struct tn_shadow *s, const char *const *names, size_t n_n
 	if (!error && p->n)
 		error = tn_live_run(s->hl, &s->place, p->ops, p->n, step);
 	if (p)
-		failed = settle(p, step, did);
+		*failed = settle(p, step, did);
 	shadow_look_away(s);
 	free(p);
-	return error ? error : failed;
+	return error;
 }
 
+/* A failure counts when the last round ends with it: what one operation did may be why another one was in vain. */
 int tn_shadow_apply(struct tn_shadow *s, const char *const *names, size_t n_names,
     enum tn_step *step)
 {
-	int error = collect(s) ? 0 : ENOMEM;
+	int error = collect(s) ? 0 : ENOMEM, failed = 0;
 	bool did = true;
 
 	*step = TN_STEP_BIND;
 	find_moved(s);
 	for (int i = 0; !error && did && i < ROUNDS_MAX; i++) {
-		error = apply_round(s, names, n_names, step, &did);
+		error = apply_round(s, names, n_names, step, &did, &failed);
 		if (error == ESRCH && i > 0)
 			return 0; /* the change was the last thing that somebody waited for inside */
 	}
+	if (!error)
+		error = failed;
 	if (!error)
 		forget_absent(s);
 	return error;

@@ -253,6 +253,21 @@ def _(b):
         b.shows('rm -r share stop')
 
 
+@case('what is mounted within a mount that the host has taken away is unmounted with it')
+def _(b):
+    for who in people():
+        tree(b, x__s3__f='X', d4__s2__f='D')
+        p = b.start("exec %stenon run sh -c 'tenon bind $PWD/x /n/k; tenon bind -a \"#ram\" /n/k; tenon bind $PWD/d4 /n/k/s3; "
+                    "tenon bind -a \"#ram\" $PWD/d4/s2; cat /n/k/s3/s2/f; echo :$$:; until test -e stop; do sleep 0.005; done; "
+                    "ls /n/k; grep -c $PWD/d4 /proc/self/mountinfo'" % who)
+        pid = b.read_until(p, ':\n').split(':')[1]
+        b.shows('rm -r x/s3')
+        b.shows('%stenon unmount -p %s $PWD/d4/s2; touch stop' % (who, pid), '', '', 0)
+        assert b.read_until(p, '0\n') == '0\n'
+        assert p.wait(10) == 1
+        b.shows('rm -r x d4 stop')
+
+
 @case('beside a bind on a directory of a server one sees what is there now, also when the server has replaced it')
 def _(b):
     for who in people():
