@@ -546,10 +546,6 @@ enum tn_err tn_mnt_attr(
     const struct tn_msg *m, struct tn_qid was, struct tn_stat *st, char device[TN_DEVICE_CHARS]);
 void tn_mnt_fill_getattr(const struct tn_rpc *rpc, struct tn_msg *m);
 
-/* Plan 9's mode as Unix's: permissions with setuid and the like; the kind of file, of device "b .." or "c ..". */
-uint32_t tn_unix_mode(uint32_t dm);
-uint32_t tn_unix_kind(uint32_t dm, struct tn_str device);
-
 /* .L: op goes on if the directory has nothing under the request's new name; else it fails with TN_EEXIST. */
 void tn_op_must_lack(struct tn_op *op, struct tn_mfid *dir, void (*then)(struct tn_op *op));
 

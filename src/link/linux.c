@@ -7,7 +7,6 @@
 #define NOBODY   65534u /* an owner that is not known: Linux's overflowuid */
 
 enum {
-	S_KIND = 0170000,
 	S_FIFO = 0010000,
 	S_CHAR = 0020000,
 	S_DIR = 0040000,
@@ -41,26 +40,12 @@ static const struct {
 static const struct {
 	uint32_t flag, of;
 } flags_of[] = {
-	{ 0200, TN_OF_EXCL },
+	{ TN_L_EXCL, TN_OF_EXCL },
 	{ 01000, TN_OF_TRUNC },
 	{ 02000, TN_OF_APPEND },
 	{ 010000, TN_OF_SYNC },      /* O_DSYNC */
 	{ 04000000, TN_OF_SYNC },
-	{ 0200000, TN_OF_DIRECTORY },
-};
-
-/* request_mask and valid of Tgetattr, Rgetattr */
-enum {
-	GET_BASIC = 0x7ff, /* mode nlink uid gid rdev atime mtime ctime ino size blocks */
-	GET_BTIME = 0x800,
-	GET_GEN = 0x1000,
-	GET_DATA_VERSION = 0x2000
-};
-
-/* valid of Tsetattr */
-enum {
-	SET_MODE = 1, SET_UID = 2, SET_GID = 4, SET_SIZE = 8, SET_ATIME = 0x10, SET_MTIME = 0x20,
-	SET_ATIME_GIVEN = 0x80, SET_MTIME_GIVEN = 0x100
+	{ TN_L_DIRECTORY, TN_OF_DIRECTORY },
 };
 /* clang-format on */
 
@@ -74,6 +59,16 @@ uint32_t tn_linux_open(uint32_t flags)
 	return of;
 }
 
+uint32_t tn_linux_flags(uint32_t of)
+{
+	uint32_t flags = (of & TN_OF_ACCESS) == TN_OEXEC ? (uint32_t)TN_OREAD : of & TN_OF_ACCESS;
+
+	for (size_t i = 0; i < TN_COUNT(flags_of); i++)
+		if (of & flags_of[i].of)
+			flags |= flags_of[i].flag;
+	return flags;
+}
+
 uint32_t tn_linux_perm(uint32_t mode)
 {
 	uint32_t dm = mode & 0777;
@@ -84,33 +79,48 @@ uint32_t tn_linux_perm(uint32_t mode)
 	return dm;
 }
 
+uint32_t tn_linux_mode(uint32_t dm)
+{
+	uint32_t mode = dm & 0777;
+
+	for (size_t i = 0; i < TN_COUNT(bits); i++)
+		if (dm & bits[i].dm)
+			mode |= bits[i].bit;
+	return mode;
+}
+
 uint32_t tn_linux_kind(uint32_t mode)
 {
-	if ((mode & S_KIND) == 0)
+	if ((mode & TN_L_KIND) == 0)
 		return 0;
 	for (size_t i = 0; i < TN_COUNT(kinds); i++)
-		if ((mode & S_KIND) == kinds[i].kind)
+		if ((mode & TN_L_KIND) == kinds[i].kind)
 			return kinds[i].dm;
 	return UINT32_MAX;
 }
 
 struct tn_str tn_linux_device(uint32_t mode)
 {
-	return (mode & S_KIND) == S_BLOCK ? TN_STR("b") : TN_STR("c");
+	return (mode & TN_L_KIND) == S_BLOCK ? TN_STR("b") : TN_STR("c");
 }
 
-/* Which kind of device it is only the extension tells. */
-static uint32_t kind_of(const struct tn_stat *st)
+uint32_t tn_linux_kind_of(uint32_t dm, struct tn_str extension)
 {
-	uint32_t mode = st->mode | (uint32_t)st->qid.type << 24;
 	size_t i = 0;
 
-	while (kinds[i].dm && !(mode & kinds[i].dm))
+	while (kinds[i].dm && !(dm & kinds[i].dm))
 		i++;
-	if (kinds[i].kind == S_CHAR && (st->valid & TN_ST_EXTENSION) && st->extension.len > 0 &&
-	    st->extension.s[0] == 'b')
+	if (kinds[i].kind == S_CHAR && extension.len > 0 && extension.s[0] == 'b')
 		return S_BLOCK;
 	return kinds[i].kind;
+}
+
+static uint32_t kind_of(const struct tn_stat *st)
+{
+	const struct tn_str none = { NULL, 0 };
+
+	return tn_linux_kind_of(st->mode | (uint32_t)st->qid.type << 24,
+	    st->valid & TN_ST_EXTENSION ? st->extension : none);
 }
 
 uint8_t tn_linux_dtype(const struct tn_stat *st)
@@ -120,16 +130,6 @@ uint8_t tn_linux_dtype(const struct tn_stat *st)
 	if (kind == S_CHAR && !(st->valid & TN_ST_EXTENSION))
 		return 0;
 	return (uint8_t)(kind >> 12);
-}
-
-static uint32_t mode_of(const struct tn_stat *st)
-{
-	uint32_t mode = (st->mode & 0777) | kind_of(st);
-
-	for (size_t i = 0; i < TN_COUNT(bits); i++)
-		if (st->mode & bits[i].dm)
-			mode |= bits[i].bit;
-	return mode;
 }
 
 /* ---- Rgetattr ---- */
@@ -160,11 +160,11 @@ static void put_times(struct tn_msg *m, const struct tn_stat *st)
 void tn_linux_getattr(struct tn_msg *m, const struct tn_stat *st)
 {
 	m->type = TN_RGETATTR;
-	m->valid = GET_BASIC | (knows(st, TN_ST_BTIME) ? GET_BTIME : 0) |
-		   (knows(st, TN_ST_GEN) ? GET_GEN : 0) |
-		   (knows(st, TN_ST_DATA_VERSION) ? GET_DATA_VERSION : 0);
+	m->valid = TN_GET_BASIC | (knows(st, TN_ST_BTIME) ? TN_GET_BTIME : 0) |
+		   (knows(st, TN_ST_GEN) ? TN_GET_GEN : 0) |
+		   (knows(st, TN_ST_DATA_VERSION) ? TN_GET_DATA_VERSION : 0);
 	m->qid = st->qid;
-	m->perm = mode_of(st);
+	m->perm = tn_linux_mode(st->mode) | kind_of(st);
 	m->uid = knows(st, TN_ST_NUID) ? st->n_uid : NOBODY;
 	m->gid = knows(st, TN_ST_NGID) ? st->n_gid : NOBODY;
 	m->nlink = knows(st, TN_ST_NLINK) ? st->nlink : 1;
@@ -200,16 +200,16 @@ static enum tn_err take_times(struct tn_stat *st, const struct tn_msg *m)
 {
 	enum tn_err err = TN_OK;
 
-	if ((m->valid & SET_ATIME) && (m->valid & SET_ATIME_GIVEN)) {
+	if ((m->valid & TN_SET_ATIME) && (m->valid & TN_SET_ATIME_GIVEN)) {
 		st->valid |= TN_ST_ATIME;
 		err = take_time(m->atime_sec, m->atime_nsec, &st->atime_ns);
-	} else if (m->valid & SET_ATIME) {
+	} else if (m->valid & TN_SET_ATIME) {
 		st->valid |= TN_ST_ATIME_NOW;
 	}
-	if (!err && (m->valid & SET_MTIME) && (m->valid & SET_MTIME_GIVEN)) {
+	if (!err && (m->valid & TN_SET_MTIME) && (m->valid & TN_SET_MTIME_GIVEN)) {
 		st->valid |= TN_ST_MTIME;
 		err = take_time(m->mtime_sec, m->mtime_nsec, &st->mtime_ns);
-	} else if (m->valid & SET_MTIME) {
+	} else if (m->valid & TN_SET_MTIME) {
 		st->valid |= TN_ST_MTIME_NOW;
 	}
 	return err;
@@ -217,16 +217,16 @@ static enum tn_err take_times(struct tn_stat *st, const struct tn_msg *m)
 
 static enum tn_err take_owners(struct tn_stat *st, const struct tn_msg *m)
 {
-	if (m->valid & SET_UID) {
+	if (m->valid & TN_SET_UID) {
 		st->valid |= TN_ST_NUID;
 		st->n_uid = m->uid;
 	}
-	if (m->valid & SET_GID) {
+	if (m->valid & TN_SET_GID) {
 		st->valid |= TN_ST_NGID;
 		st->n_gid = m->gid;
 	}
-	return ((m->valid & SET_UID) && m->uid == TN_NONUNAME) ||
-		       ((m->valid & SET_GID) && m->gid == TN_NONUNAME)
+	return ((m->valid & TN_SET_UID) && m->uid == TN_NONUNAME) ||
+		       ((m->valid & TN_SET_GID) && m->gid == TN_NONUNAME)
 		   ? TN_EINVAL
 		   : TN_OK;
 }
@@ -236,12 +236,12 @@ enum tn_err tn_linux_setattr(struct tn_stat *st, const struct tn_msg *m, struct 
 	enum tn_err err;
 
 	*st = (struct tn_stat){ 0 };
-	if (m->valid & SET_MODE) {
+	if (m->valid & TN_SET_MODE) {
 		/* The bits that Linux has no word for stay as they are. */
 		st->valid |= TN_ST_MODE;
 		st->mode = tn_linux_perm(m->perm) | (uint32_t)is.type << 24;
 	}
-	if (m->valid & SET_SIZE) {
+	if (m->valid & TN_SET_SIZE) {
 		if (is.type & TN_QTDIR)
 			return TN_EISDIR;
 		if (m->length > INT64_MAX)

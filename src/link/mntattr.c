@@ -3,94 +3,16 @@
  * can what makes a file append-only or exclusive. A new name is a message of its own, behind the others.
  */
 #include "link/client.h"
+#include "link/linux.h"
 
-/* Bits of Tgetattr and Rgetattr. */
-enum {
-	GET_MODE = 0x1,
-	GET_NLINK = 0x2,
-	GET_UID = 0x4,
-	GET_GID = 0x8,
-	GET_RDEV = 0x10,
-	GET_ATIME = 0x20,
-	GET_MTIME = 0x40,
-	GET_CTIME = 0x80,
-	GET_SIZE = 0x200,
-	GET_BLOCKS = 0x400,
-	GET_BTIME = 0x800,
-	GET_GEN = 0x1000,
-	GET_DATA_VERSION = 0x2000,
-	GET_ALL = 0x3fff
-};
-
-/* Bits of Tsetattr. */
-enum {
-	SET_MODE = 0x1,
-	SET_UID = 0x2,
-	SET_GID = 0x4,
-	SET_SIZE = 0x8,
-	SET_ATIME = 0x10,
-	SET_MTIME = 0x20,
-	SET_ATIME_TO = 0x80,
-	SET_MTIME_TO = 0x100
-};
-
-/* ---- modes ---- */
-
-/* clang-format off */
-static const struct {
-	uint32_t dm, kind;
-} kinds[] = {
-	{ TN_DMDIR,       0040000 },
-	{ TN_DMSYMLINK,   0120000 },
-	{ TN_DMNAMEDPIPE, 0010000 },
-	{ TN_DMSOCKET,    0140000 },
-	{ TN_DMDEVICE,    0020000 }, /* characters, if one must choose */
-	{ TN_DMDEVICE,    0060000 },
-};
-
-static const struct {
-	uint32_t dm, bit;
-} bits[] = {
-	{ TN_DMSETUID, 04000 },
-	{ TN_DMSETGID, 02000 },
-	{ TN_DMSETVTX, 01000 },
-};
-/* clang-format on */
-
-enum { KIND = 0170000, BLOCK = 0060000, REGULAR = 0100000 };
-
-uint32_t tn_unix_mode(uint32_t dm)
-{
-	uint32_t mode = dm & 0777;
-
-	for (size_t i = 0; i < TN_COUNT(bits); i++)
-		mode |= dm & bits[i].dm ? bits[i].bit : 0;
-	return mode;
-}
-
-uint32_t tn_unix_kind(uint32_t dm, struct tn_str device)
-{
-	if (dm & TN_DMDEVICE && device.len > 0 && device.s[0] == 'b')
-		return BLOCK;
-	for (size_t i = 0; i < TN_COUNT(kinds); i++) {
-		if (dm & kinds[i].dm)
-			return kinds[i].kind;
-	}
-	return REGULAR;
-}
+/* ---- Rgetattr ---- */
 
 static uint32_t dm_of(uint32_t mode)
 {
-	uint32_t dm = mode & 0777;
+	uint32_t kind = tn_linux_kind(mode);
 
-	for (size_t i = 0; i < TN_COUNT(bits); i++)
-		dm |= mode & bits[i].bit ? bits[i].dm : 0;
-	for (size_t i = 0; i < TN_COUNT(kinds); i++)
-		dm |= (mode & KIND) == kinds[i].kind ? kinds[i].dm : 0;
-	return dm;
+	return tn_linux_perm(mode) | (kind == UINT32_MAX ? 0 : kind);
 }
-
-/* ---- Rgetattr ---- */
 
 /* Seconds before 1970 are negative; what no 64 bits of nanoseconds can say is the nearest that they can. */
 static int64_t time_of(uint64_t sec, uint64_t nsec)
@@ -113,10 +35,10 @@ static void take_times(struct tn_stat *st, const struct tn_msg *m)
 		uint64_t sec, nsec;
 		int64_t *to;
 	} times[] = {
-		{ GET_ATIME, TN_ST_ATIME, m->atime_sec, m->atime_nsec, &st->atime_ns },
-		{ GET_MTIME, TN_ST_MTIME, m->mtime_sec, m->mtime_nsec, &st->mtime_ns },
-		{ GET_CTIME, TN_ST_CTIME, m->ctime_sec, m->ctime_nsec, &st->ctime_ns },
-		{ GET_BTIME, TN_ST_BTIME, m->btime_sec, m->btime_nsec, &st->btime_ns },
+		{ TN_GET_ATIME, TN_ST_ATIME, m->atime_sec, m->atime_nsec, &st->atime_ns },
+		{ TN_GET_MTIME, TN_ST_MTIME, m->mtime_sec, m->mtime_nsec, &st->mtime_ns },
+		{ TN_GET_CTIME, TN_ST_CTIME, m->ctime_sec, m->ctime_nsec, &st->ctime_ns },
+		{ TN_GET_BTIME, TN_ST_BTIME, m->btime_sec, m->btime_nsec, &st->btime_ns },
 	};
 
 	for (size_t i = 0; i < TN_COUNT(times); i++) {
@@ -135,12 +57,12 @@ static void take_numbers(struct tn_stat *st, const struct tn_msg *m)
 		uint64_t from;
 		uint64_t *to;
 	} numbers[] = {
-		{ GET_NLINK, TN_ST_NLINK, m->nlink, &st->nlink },
-		{ GET_RDEV, TN_ST_RDEV, m->rdev, &st->rdev },
-		{ GET_SIZE, TN_ST_LENGTH, m->length, &st->length },
-		{ GET_BLOCKS, TN_ST_BLOCKS, m->blocks, &st->blocks },
-		{ GET_GEN, TN_ST_GEN, m->gen, &st->gen },
-		{ GET_DATA_VERSION, TN_ST_DATA_VERSION, m->data_version, &st->data_version },
+		{ TN_GET_NLINK, TN_ST_NLINK, m->nlink, &st->nlink },
+		{ TN_GET_RDEV, TN_ST_RDEV, m->rdev, &st->rdev },
+		{ TN_GET_SIZE, TN_ST_LENGTH, m->length, &st->length },
+		{ TN_GET_BLOCKS, TN_ST_BLOCKS, m->blocks, &st->blocks },
+		{ TN_GET_GEN, TN_ST_GEN, m->gen, &st->gen },
+		{ TN_GET_DATA_VERSION, TN_ST_DATA_VERSION, m->data_version, &st->data_version },
 	};
 
 	for (size_t i = 0; i < TN_COUNT(numbers); i++) {
@@ -150,11 +72,11 @@ static void take_numbers(struct tn_stat *st, const struct tn_msg *m)
 		*numbers[i].to = numbers[i].from;
 	}
 	st->blksize = m->blksize < UINT32_MAX ? (uint32_t)m->blksize : UINT32_MAX;
-	if (m->valid & GET_UID && m->uid != TN_NONUNAME) {
+	if (m->valid & TN_GET_UID && m->uid != TN_NONUNAME) {
 		st->valid |= TN_ST_NUID;
 		st->n_uid = m->uid;
 	}
-	if (m->valid & GET_GID && m->gid != TN_NONUNAME) {
+	if (m->valid & TN_GET_GID && m->gid != TN_NONUNAME) {
 		st->valid |= TN_ST_NGID;
 		st->n_gid = m->gid;
 	}
@@ -201,23 +123,23 @@ enum tn_err tn_mnt_attr(const struct tn_msg *m, struct tn_qid was, struct tn_sta
 	st->qid = m->qid;
 	take_numbers(st, m);
 	take_times(st, m);
-	st->mode = m->valid & GET_MODE ? dm_of(m->perm) : as_qid & TN_DMDIR ? 0777 : 0666;
-	if ((m->perm & KIND) == 0 || !(m->valid & GET_MODE))
+	st->mode = m->valid & TN_GET_MODE ? dm_of(m->perm) : as_qid & TN_DMDIR ? 0777 : 0666;
+	if ((m->perm & TN_L_KIND) == 0 || !(m->valid & TN_GET_MODE))
 		st->mode |= as_qid & kind;
 	if ((st->mode ^ as_qid) & TN_DMDIR || (m->qid.type ^ was.type) & TN_QTDIR)
 		return TN_EBADMSG;
 	st->mode |= as_qid & from_qid << 24;
 	if (st->mode & (TN_DMDIR | TN_DMDEVICE))
 		st->length = 0;
-	if (st->mode & TN_DMDEVICE && m->valid & GET_RDEV)
-		take_device(st, (m->perm & KIND) == BLOCK, device);
+	if (st->mode & TN_DMDEVICE && m->valid & TN_GET_RDEV)
+		take_device(st, tn_linux_device(m->perm).s[0] == 'b', device);
 	return TN_OK;
 }
 
 void tn_mnt_fill_getattr(const struct tn_rpc *rpc, struct tn_msg *m)
 {
 	(void)rpc;
-	m->valid = GET_ALL;
+	m->valid = TN_GET_ALL;
 }
 
 static const char *told(const struct tn_rpc *rpc, const struct tn_msg *m)
@@ -298,14 +220,14 @@ static uint64_t set_bits(const struct tn_stat *st)
 	static const struct {
 		uint32_t bit, set;
 	} rows[] = {
-		{ TN_ST_MODE, SET_MODE },
-		{ TN_ST_NUID, SET_UID },
-		{ TN_ST_NGID, SET_GID },
-		{ TN_ST_LENGTH, SET_SIZE },
-		{ TN_ST_ATIME, SET_ATIME | SET_ATIME_TO },
-		{ TN_ST_MTIME, SET_MTIME | SET_MTIME_TO },
-		{ TN_ST_ATIME_NOW, SET_ATIME },
-		{ TN_ST_MTIME_NOW, SET_MTIME },
+		{ TN_ST_MODE, TN_SET_MODE },
+		{ TN_ST_NUID, TN_SET_UID },
+		{ TN_ST_NGID, TN_SET_GID },
+		{ TN_ST_LENGTH, TN_SET_SIZE },
+		{ TN_ST_ATIME, TN_SET_ATIME | TN_SET_ATIME_GIVEN },
+		{ TN_ST_MTIME, TN_SET_MTIME | TN_SET_MTIME_GIVEN },
+		{ TN_ST_ATIME_NOW, TN_SET_ATIME },
+		{ TN_ST_MTIME_NOW, TN_SET_MTIME },
 	};
 	uint64_t set = 0;
 
@@ -313,9 +235,9 @@ static uint64_t set_bits(const struct tn_stat *st)
 		set |= st->valid & rows[i].bit ? rows[i].set : 0;
 	/* The server's own time is asked for by saying none. */
 	if (st->valid & TN_ST_ATIME_NOW)
-		set &= ~(uint64_t)SET_ATIME_TO;
+		set &= ~(uint64_t)TN_SET_ATIME_GIVEN;
 	if (st->valid & TN_ST_MTIME_NOW)
-		set &= ~(uint64_t)SET_MTIME_TO;
+		set &= ~(uint64_t)TN_SET_MTIME_GIVEN;
 	return set;
 }
 
@@ -324,7 +246,7 @@ static uint64_t bits_for(const struct tn_op *op)
 {
 	uint64_t set = set_bits(op->r->u.wstat.st);
 
-	return op->fid->qid.type & TN_QTDIR ? set & ~(uint64_t)SET_SIZE : set;
+	return op->fid->qid.type & TN_QTDIR ? set & ~(uint64_t)TN_SET_SIZE : set;
 }
 
 static void fill_setattr(const struct tn_rpc *rpc, struct tn_msg *m)
@@ -332,7 +254,7 @@ static void fill_setattr(const struct tn_rpc *rpc, struct tn_msg *m)
 	const struct tn_stat *st = rpc->op->r->u.wstat.st;
 
 	m->valid = bits_for(rpc->op);
-	m->perm = tn_unix_mode(st->mode);
+	m->perm = tn_linux_mode(st->mode);
 	m->uid = st->n_uid;
 	m->gid = st->n_gid;
 	m->length = st->length;

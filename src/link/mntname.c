@@ -3,6 +3,7 @@
  * not wanted the name is looked for before, since no message says it.
  */
 #include "link/client.h"
+#include "link/linux.h"
 
 /* ---- is a name free? ---- */
 
@@ -219,8 +220,8 @@ static void fill_mknod(const struct tn_rpc *rpc, struct tn_msg *m)
 	const struct tn_req *r = rpc->op->r;
 
 	m->name = r->u.create.name;
-	m->perm = tn_unix_mode(r->u.create.perm) |
-		  tn_unix_kind(r->u.create.perm, r->u.create.target);
+	m->perm = tn_linux_mode(r->u.create.perm) |
+		  tn_linux_kind_of(r->u.create.perm, r->u.create.target);
 	m->major = r->u.create.rdev_major;
 	m->minor = r->u.create.rdev_minor;
 	m->gid = r->u.create.gid;

@@ -4,34 +4,7 @@
  * cannot be made.
  */
 #include "link/client.h"
-
-/* Linux's numbers, on the wire of .L whatever this host's are. */
-enum {
-	L_WRONLY = 1,
-	L_RDWR = 2,
-	L_CREAT = 0100,
-	L_EXCL = 0200,
-	L_TRUNC = 01000,
-	L_APPEND = 02000,
-	L_DIRECTORY = 0200000,
-	L_SYNC = 04010000
-};
-
-static uint32_t open_flags(uint32_t flags)
-{
-	/* To execute is to read: see may_execute. */
-	static const uint32_t access
-	    [] = { [TN_OREAD] = 0, [TN_OWRITE] = L_WRONLY, [TN_ORDWR] = L_RDWR, [TN_OEXEC] = 0 };
-	static const struct {
-		uint32_t ours, linux_;
-	} bits[] = { { TN_OF_TRUNC, L_TRUNC }, { TN_OF_APPEND, L_APPEND },
-		{ TN_OF_DIRECTORY, L_DIRECTORY }, { TN_OF_SYNC, L_SYNC } };
-	uint32_t out = access[flags & TN_OF_ACCESS];
-
-	for (size_t i = 0; i < TN_COUNT(bits); i++)
-		out |= flags & bits[i].ours ? bits[i].linux_ : 0;
-	return out;
-}
+#include "link/linux.h"
 
 /* What the fid remembers of how it was opened. */
 static void note_flags(struct tn_mfid *f, uint32_t flags)
@@ -51,7 +24,7 @@ static bool is_other_kind(struct tn_qid a, struct tn_qid b)
 
 static void fill_open(const struct tn_rpc *rpc, struct tn_msg *m)
 {
-	m->flags = open_flags(rpc->op->r->flags);
+	m->flags = tn_linux_flags(rpc->op->r->flags);
 }
 
 static const char *opened(const struct tn_rpc *rpc, const struct tn_msg *m)
@@ -114,14 +87,14 @@ static void fill_made(const struct tn_rpc *rpc, struct tn_msg *m)
 	const struct tn_req *r = rpc->op->r;
 
 	m->name = r->u.create.name;
-	m->perm = tn_unix_mode(rpc->op->perm);
+	m->perm = tn_linux_mode(rpc->op->perm);
 	m->gid = r->u.create.gid;
 }
 
 static void fill_create(const struct tn_rpc *rpc, struct tn_msg *m)
 {
 	fill_made(rpc, m);
-	m->flags = open_flags(rpc->op->r->flags) | L_CREAT | L_EXCL;
+	m->flags = tn_linux_flags(rpc->op->r->flags) | TN_L_CREAT | TN_L_EXCL;
 }
 
 static void name_moves(struct tn_op *op)
@@ -167,7 +140,7 @@ static void send_in_place(struct tn_op *op, const struct tn_step *step, struct t
 static void fill_open_made(const struct tn_rpc *rpc, struct tn_msg *m)
 {
 	(void)rpc;
-	m->flags = L_DIRECTORY;
+	m->flags = TN_L_DIRECTORY;
 }
 
 static void made_is_open(struct tn_op *op, uint32_t iounit)
