@@ -546,6 +546,9 @@ enum tn_err tn_mnt_attr(
     const struct tn_msg *m, struct tn_qid was, struct tn_stat *st, char device[TN_DEVICE_CHARS]);
 void tn_mnt_fill_getattr(const struct tn_rpc *rpc, struct tn_msg *m);
 
+/* op->newfid becomes the file that a rename is about, by its name in op->fid. It is clunked with the op. */
+void tn_op_find(struct tn_op *op, void (*then)(struct tn_op *op));
+
 /* .L: op goes on if the directory has nothing under the request's new name; else it fails with TN_EEXIST. */
 void tn_op_must_lack(struct tn_op *op, struct tn_mfid *dir, void (*then)(struct tn_op *op));
 

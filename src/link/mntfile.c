@@ -282,12 +282,6 @@ void tn_mnt_fsync(struct tn_op *op)
 
 /* ---- rename: walk to it, wstat its name; its fid is clunked behind that ---- */
 
-static void fill_rename_walk(const struct tn_rpc *rpc, struct tn_msg *m)
-{
-	m->nwname = 1;
-	m->wname[0] = rpc->op->r->u.rename.name;
-}
-
 static void fill_rename(const struct tn_rpc *rpc, struct tn_msg *m)
 {
 	memset(&m->stat, 0, sizeof(m->stat));
@@ -303,32 +297,10 @@ static const struct tn_step rename_self_step = { .type = TN_TWSTAT,
 	.fill = fill_rename,
 	.answer = wstated };
 
-static const char *rename_walked(const struct tn_rpc *rpc, const struct tn_msg *m)
+static void send_rename(struct tn_op *op)
 {
-	struct tn_op *op = rpc->op;
-
-	if (m->nwqid > 1)
-		return "more qids than names were walked";
-	if (m->nwqid == 0) {
-		tn_op_fail(op, TN_ENOENT);
-		return NULL;
-	}
-	op->newfid->generation = op->client->generation;
 	tn_op_send(op, &rename_step, op->newfid, NULL);
-	return NULL;
 }
-
-static void rename_walked_late(struct tn_client *client, const struct tn_rpc *rpc,
-    const struct tn_msg *m)
-{
-	if (m->nwqid == 1)
-		rpc->newfid->generation = client->generation;
-}
-
-static const struct tn_step rename_walk_step = { .type = TN_TWALK,
-	.fill = fill_rename_walk,
-	.answer = rename_walked,
-	.late = rename_walked_late };
 
 bool tn_mfid_is_in(const struct tn_mfid *f, const struct tn_mfid *dir)
 {
@@ -354,21 +326,15 @@ void tn_mnt_rename(struct tn_op *op)
 {
 	const struct tn_req *r = op->r;
 	bool is_self = r->u.rename.name.len == 0;
-	enum tn_err err;
 
 	if (is_self ? !tn_mfid_is_in(op->fid, op->fid2) : !tn_chan_same(r->chan, r->chan2)) {
 		tn_op_fail(op, TN_EXDEV);
 		return;
 	}
-	if (is_self) {
+	if (is_self)
 		rename_self(op);
-		return;
-	}
-	op->newfid = tn_mfid_new(op->client, &err);
-	if (op->newfid)
-		tn_op_send(op, &rename_walk_step, op->fid, op->newfid);
 	else
-		tn_op_fail(op, err);
+		tn_op_find(op, send_rename);
 }
 
 /* ---- remove ---- */

@@ -108,41 +108,9 @@ static const struct tn_step rename_found_step = { .type = TN_TRENAME,
 	.fill = fill_rename,
 	.answer = tn_mnt_ended };
 
-static void fill_find(const struct tn_rpc *rpc, struct tn_msg *m)
+static void rename_found(struct tn_op *op)
 {
-	m->nwname = 1;
-	m->wname[0] = rpc->op->r->u.rename.name;
-}
-
-static const char *found(const struct tn_rpc *rpc, const struct tn_msg *m)
-{
-	struct tn_op *op = rpc->op;
-
-	if (m->nwqid > 1)
-		return "more qids than names were walked";
-	if (m->nwqid == 0) {
-		tn_op_fail(op, TN_ENOENT);
-		return NULL;
-	}
-	op->newfid->generation = op->client->generation;
 	tn_op_send(op, &rename_found_step, op->newfid, op->fid2);
-	return NULL;
-}
-
-static const struct tn_step find_step = { .type = TN_TWALK,
-	.fill = fill_find,
-	.answer = found,
-	.late = was_there };
-
-static void find_and_rename(struct tn_op *op)
-{
-	enum tn_err err;
-
-	op->newfid = tn_mfid_new(op->client, &err);
-	if (op->newfid)
-		tn_op_send(op, &find_step, op->fid, op->newfid);
-	else
-		tn_op_fail(op, err);
 }
 
 static void fill_renameat(const struct tn_rpc *rpc, struct tn_msg *m)
@@ -162,7 +130,7 @@ static void renameat_refused(const struct tn_rpc *rpc, const struct tn_msg *m)
 		return;
 	}
 	op->client->no_renameat = true;
-	find_and_rename(op);
+	tn_op_find(op, rename_found);
 }
 
 static const struct tn_step renameat_step = { .type = TN_TRENAMEAT,
@@ -175,7 +143,7 @@ static void rename_now(struct tn_op *op)
 	if (op->r->u.rename.name.len == 0)
 		rename_self(op);
 	else if (op->client->no_renameat)
-		find_and_rename(op);
+		tn_op_find(op, rename_found);
 	else
 		tn_op_send(op, &renameat_step, op->fid, op->fid2);
 }

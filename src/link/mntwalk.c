@@ -250,3 +250,51 @@ void tn_mnt_walk(struct tn_op *op)
 	}
 	walk_on(op);
 }
+
+/* ---- the file that a rename is about ---- */
+
+static void fill_find(const struct tn_rpc *rpc, struct tn_msg *m)
+{
+	m->nwname = 1;
+	m->wname[0] = rpc->op->r->u.rename.name;
+}
+
+static const char *found(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	struct tn_op *op = rpc->op;
+	void (*then)(struct tn_op *) = op->then;
+
+	if (m->nwqid > 1)
+		return "more qids than names were walked";
+	if (m->nwqid == 0) {
+		tn_op_fail(op, TN_ENOENT);
+		return NULL;
+	}
+	op->newfid->generation = op->client->generation;
+	op->then = NULL;
+	then(op);
+	return NULL;
+}
+
+static void found_late(struct tn_client *client, const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	if (m->nwqid == 1)
+		rpc->newfid->generation = client->generation;
+}
+
+static const struct tn_step find_step = { .type = TN_TWALK,
+	.fill = fill_find,
+	.answer = found,
+	.late = found_late };
+
+void tn_op_find(struct tn_op *op, void (*then)(struct tn_op *op))
+{
+	enum tn_err err;
+
+	op->newfid = tn_mfid_new(op->client, &err);
+	op->then = then;
+	if (op->newfid)
+		tn_op_send(op, &find_step, op->fid, op->newfid);
+	else
+		tn_op_fail(op, err);
+}
