@@ -35,41 +35,23 @@ static void wait_and_do(struct hf_act *a, short events)
 		a->n = (uint32_t)n;
 }
 
-/* All of it if it can be had; fewer bytes only at the end of the file. */
-void hf_act_read(struct hf_act *a)
+static ssize_t get_at(int fd, uint8_t *data, size_t n, off_t offset)
 {
-	if (a->waits) {
-		wait_and_do(a, POLLIN);
-		return;
-	}
-	a->n = 0;
-	a->err = 0;
-	while (a->n < a->count) {
-		ssize_t n = pread(a->fd, a->data + a->n, a->count - a->n,
-		    (off_t)(a->offset + a->n));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && a->n == 0)
-			a->err = errno;
-		if (n <= 0)
-			return;
-		a->n += (uint32_t)n;
-	}
+	return pread(fd, data, n, offset);
 }
 
-/* A disk that fills up in the middle: what was written counts, and the next write has the error. */
-void hf_act_write(struct hf_act *a)
+static ssize_t put_at(int fd, uint8_t *data, size_t n, off_t offset)
 {
-	if (a->waits) {
-		wait_and_do(a, POLLOUT);
-		return;
-	}
+	return pwrite(fd, data, n, offset);
+}
+
+/* All of it if it can be had. What was moved before an error counts, and the next call has the error. */
+static void move_all(struct hf_act *a, ssize_t (*move)(int, uint8_t *, size_t, off_t))
+{
 	a->n = 0;
 	a->err = 0;
 	do {
-		ssize_t n = pwrite(a->fd, a->data + a->n, a->count - a->n,
-		    (off_t)(a->offset + a->n));
+		ssize_t n = move(a->fd, a->data + a->n, a->count - a->n, (off_t)(a->offset + a->n));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -79,6 +61,24 @@ void hf_act_write(struct hf_act *a)
 			return;
 		a->n += (uint32_t)n;
 	} while (a->n < a->count);
+}
+
+/* Fewer bytes only at the end of the file. */
+void hf_act_read(struct hf_act *a)
+{
+	if (a->waits)
+		wait_and_do(a, POLLIN);
+	else
+		move_all(a, get_at);
+}
+
+/* Fewer bytes when a disk fills up in the middle. */
+void hf_act_write(struct hf_act *a)
+{
+	if (a->waits)
+		wait_and_do(a, POLLOUT);
+	else
+		move_all(a, put_at);
 }
 
 void hf_act_readdir(struct hf_act *a)
