@@ -129,6 +129,16 @@ struct tn_qid tn_dialect_qid(struct tn_qid qid, enum tn_dialect dialect)
 	return qid;
 }
 
+/* Linux's client takes all ones for an owner that it may not act upon: it lets nobody make files in such a directory. */
+static void tell_owners(struct tn_stat *st)
+{
+	if (!(st->valid & TN_ST_NUID))
+		st->n_uid = TN_L_NOBODY;
+	if (!(st->valid & TN_ST_NGID))
+		st->n_gid = TN_L_NOBODY;
+	st->valid |= TN_ST_NUID | TN_ST_NGID;
+}
+
 static void tell_stat(struct tn_stat *out, const struct tn_stat *st, enum tn_dialect dialect)
 {
 	*out = *st;
@@ -138,6 +148,8 @@ static void tell_stat(struct tn_stat *out, const struct tn_stat *st, enum tn_dia
 	out->mode = (st->mode & dialects[dialect].dm & 0x00ffffffu) | (uint32_t)out->qid.type << 24;
 	if (out->qid.type & TN_QTDIR)
 		out->length = 0; /* stat(5): by convention */
+	if (dialect == TN_9P2000_U)
+		tell_owners(out);
 }
 
 size_t tn_dialect_rstat(struct tn_msg *m, const struct tn_stat *st, struct tn_str target,

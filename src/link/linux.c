@@ -4,7 +4,6 @@
 #include "link/linux.h"
 
 #define NS_PER_S INT64_C(1000000000)
-#define NOBODY   65534u /* an owner that is not known: Linux's overflowuid */
 
 enum {
 	S_FIFO = 0010000,
@@ -165,8 +164,8 @@ void tn_linux_getattr(struct tn_msg *m, const struct tn_stat *st)
 		   (knows(st, TN_ST_DATA_VERSION) ? TN_GET_DATA_VERSION : 0);
 	m->qid = st->qid;
 	m->perm = tn_linux_mode(st->mode) | kind_of(st);
-	m->uid = knows(st, TN_ST_NUID) ? st->n_uid : NOBODY;
-	m->gid = knows(st, TN_ST_NGID) ? st->n_gid : NOBODY;
+	m->uid = knows(st, TN_ST_NUID) ? st->n_uid : TN_L_NOBODY;
+	m->gid = knows(st, TN_ST_NGID) ? st->n_gid : TN_L_NOBODY;
 	m->nlink = knows(st, TN_ST_NLINK) ? st->nlink : 1;
 	m->rdev = knows(st, TN_ST_RDEV) ? st->rdev : 0;
 	m->length = st->length;

@@ -7,7 +7,10 @@
 
 #include "tenon/server.h"
 
-enum { TN_L_REMOVEDIR = 0x200 /* AT_REMOVEDIR of unlinkat(2) */ };
+enum {
+	TN_L_REMOVEDIR = 0x200, /* AT_REMOVEDIR of unlinkat(2) */
+	TN_L_NOBODY = 65534     /* an owner that is not known: Linux's overflowuid */
+};
 
 /* Flags of open(2) that have no TN_OF bit, or are said alone. */
 enum { TN_L_CREAT = 0100, TN_L_EXCL = 0200, TN_L_DIRECTORY = 0200000 };

@@ -197,6 +197,36 @@ static void a_wstat_touches_what_unix_may(void **state)
 	}
 }
 
+/* Linux's v9fs_stat2inode() takes 0xffffffff for an owner that it does not have: nobody may make files there. */
+static void an_owner_whose_number_is_not_known_is_65534(void **state)
+{
+	struct tn_stat st;
+	struct tn_msg r;
+	size_t used;
+
+	(void)state;
+	fake.stat = (struct tn_stat){ .valid = TN_ST_MODE | TN_ST_UID | TN_ST_NAME,
+		.mode = 0644,
+		.uid = TN_STR("glenda"),
+		.name = TN_STR("f") };
+	r = ASK(t_fid(TN_TSTAT, 1, 6));
+	assert_int_equal(r.stat.n_uid, 65534);
+	assert_int_equal(r.stat.n_gid, 65534);
+	assert_false(r.stat.valid & TN_ST_NMUID);
+	fake.stat.valid |= TN_ST_NUID | TN_ST_NGID;
+	fake.stat.n_uid = 0;
+	fake.stat.n_gid = 7;
+	r = ASK(t_fid(TN_TSTAT, 1, 6));
+	assert_int_equal(r.stat.n_uid, 0);
+	assert_int_equal(r.stat.n_gid, 7);
+	/* Directories are the same stats. */
+	walk_to("d");
+	ASK(t_open(1, 5, TN_OREAD));
+	r = ASK(t_read(1, 5, 0, 1000));
+	assert_int_equal(tn_stat_decode(&st, TN_9P2000_U, r.data, r.count, &used), TN_CODEC_OK);
+	assert_int_equal(st.n_uid, 65534);
+}
+
 static void an_open_may_append(void **state)
 {
 	(void)state;
@@ -232,6 +262,7 @@ int main(void)
 		DOT_U(a_fid_may_name_itself),
 		DOT_U(the_target_of_a_link_is_asked_for),
 		DOT_U(a_wstat_touches_what_unix_may),
+		DOT_U(an_owner_whose_number_is_not_known_is_65534),
 		DOT_U(an_open_may_append),
 		DOT_U(an_error_has_a_text_and_a_number),
 	};
