@@ -202,6 +202,9 @@ static enum tn_err check_wstat(const struct tn_call *call, const struct tn_stat 
 static void wstat_point(struct tn_call *call, struct tn_msg *m)
 {
 	m->stat.valid &= ~(uint32_t)(TN_ST_DEV | TN_ST_QID);
+	/* Linux's client says beside a new name whose session it is, whoever changed the file last. */
+	if (m->stat.valid & TN_ST_NAME)
+		m->stat.valid &= ~(uint32_t)TN_ST_MUID;
 	if (tn_chan_is_dir(tn_call_fid(call)->chan))
 		m->stat.valid &= ~(uint32_t)TN_ST_LENGTH;
 	call->r.u.wstat.st = &m->stat;

@@ -180,6 +180,11 @@ static const struct {
 	    TN_ST_NUID | TN_ST_NGID },
 	{ "who changed it last", { .valid = TN_ST_NMUID, .n_muid = 1 }, 1, 0 },
 	{ "the extension", { .valid = TN_ST_EXTENSION, .extension = { "x", 1 } }, 1, 0 },
+	{ "a name, and who gives it: v9fs_vfs_rename()",
+	    { .valid = TN_ST_NAME | TN_ST_MUID, .name = { "new", 3 }, .muid = { "root", 4 } }, 0,
+	    TN_ST_NAME },
+	{ "who changed it last, by name", { .valid = TN_ST_MUID, .muid = { "root", 4 } }, 0,
+	    TN_ST_MUID },
 };
 
 static void a_wstat_touches_what_unix_may(void **state)
