@@ -10,6 +10,7 @@
 #include "host/posix/hostfs.h"
 #include "host/posix/listen.h"
 #include "host/posix/node.h"
+#include "host/posix/peer.h"
 #include "host/posix/serve.h"
 #include "host/posix/usermap.h"
 
@@ -297,7 +298,10 @@ static void on_idle(void *arg)
 static int serve(struct export *e)
 {
 	static const int numbers[] = { SIGTERM, SIGINT };
-	struct tn_service_options options = { .idle = on_idle, .arg = e };
+	/* The names and numbers of --map-user are the peers' own: this host has nothing to add. */
+	struct tn_service_options options = { .user_of = e->users ? NULL : tn_peer_user,
+		.idle = on_idle,
+		.arg = e };
 	int status;
 
 	e->service = tn_service_new(e->place.loop, e->server, &options);

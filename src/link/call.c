@@ -216,6 +216,13 @@ uint64_t tn_call_lock_key(struct tn_call *call)
 	return conn->lock_key;
 }
 
+struct tn_user *tn_call_user(struct tn_call *call, struct tn_str name, uint32_t uid)
+{
+	if (call->conn->user_of)
+		return call->conn->user_of(name, uid);
+	return tn_user_new(name, uid, TN_NONUNAME);
+}
+
 struct tn_server *tn_call_server(const struct tn_call *call)
 {
 	return call->conn->server;

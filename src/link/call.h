@@ -119,6 +119,9 @@ void tn_call_attr_free(struct tn_call *call);
 /* What owners of locks of this connection are made from. */
 uint64_t tn_call_lock_key(struct tn_call *call);
 
+/* The user that an attach says it is. Counted. NULL: no memory. */
+struct tn_user *tn_call_user(struct tn_call *call, struct tn_str name, uint32_t uid);
+
 /* The server that the conn serves, and what its peer agreed to. */
 struct tn_server *tn_call_server(const struct tn_call *call);
 uint32_t tn_call_msize(const struct tn_call *call);

@@ -582,6 +582,12 @@ struct tn_conn *tn_conn_new(struct tn_server *server, const struct tn_conn_limit
 	return conn;
 }
 
+void tn_conn_users(struct tn_conn *conn,
+    struct tn_user *(*user_of)(struct tn_str name, uint32_t uid))
+{
+	conn->user_of = user_of;
+}
+
 struct tn_stream *tn_conn_stream(struct tn_conn *conn)
 {
 	return &conn->stream;

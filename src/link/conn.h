@@ -33,6 +33,12 @@ struct tn_conn;
 struct tn_conn *tn_conn_new(struct tn_server *server, const struct tn_conn_limits *limits, const char *peer,
     void (*closed)(struct tn_conn *conn, void *arg), void *arg);
 
+/*
+ * Who a peer is that says only a name, or only a number: user_of makes the user of what an attach says, "" or TN_NONUNAME
+ * what it does not. Counted; NULL: no memory. Without it a user is what the peer says.
+ */
+void tn_conn_users(struct tn_conn *conn, struct tn_user *(*user_of)(struct tn_str name, uint32_t uid));
+
 /* The engine of the conn, for a transport. */
 struct tn_stream *tn_conn_stream(struct tn_conn *conn);
 

@@ -72,6 +72,7 @@ struct tn_conn {
 	uint64_t ticked_in;    /* messages_in at the last tick */
 	void (*closed)(struct tn_conn *conn, void *arg);
 	void *arg;
+	struct tn_user *(*user_of)(struct tn_str name, uint32_t uid); /* NULL: as the peer says */
 	struct tn_conn_stats stats;
 	struct tn_out out;
 	uint8_t in_base[TN_IN_BASE];

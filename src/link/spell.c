@@ -117,6 +117,7 @@ static enum tn_status auth_ask(struct tn_call *call, struct tn_msg *m)
 
 static void attach_point(struct tn_call *call, struct tn_msg *m)
 {
+	/* What the peer said, whoever that is here: a server elsewhere has users of its own. */
 	call->r.u.attach.uname = m->uname;
 	call->r.u.attach.aname = m->aname;
 }
@@ -129,7 +130,7 @@ static enum tn_status attach_ask(struct tn_call *call, struct tn_msg *m)
 
 	if (afid && !(afid->chan->flags & TN_CF_AUTH))
 		return tn_call_refuse(call, TN_EBADAUTH);
-	user = tn_user_new(m->uname, n_uname, TN_NONUNAME);
+	user = tn_call_user(call, m->uname, n_uname);
 	if (!user)
 		return tn_call_refuse(call, TN_ENOMEM);
 	call->newchan = tn_chan_new(tn_call_server(call), user);

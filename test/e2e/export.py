@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 
+import p9
 from bench import Failed, case
 from people import AS_USER
 
@@ -228,6 +229,21 @@ def _(b):
             (AS_USER + 'tenon rm D public', '', 'tenon: rm: public: permission denied\n', 1),
             (AS_USER + 'tenon rm D tmp/his; tenon rm D tmp/roots', '', '', 0),
         ], D=D)
+
+
+@case('one who attaches by name, and again by number alone, as v9fs does, is one user of #ram')
+def _(b):
+    me = pwd.getpwuid(os.getuid())
+    D = b.export("'#ram'").dial
+    with p9.Client(D, uname=me.pw_name) as c:
+        c.put('f', b'mine\n', 0o600)
+    with p9.Client(D, uname='', number=me.pw_uid) as c:
+        assert c.cat('f') == b'mine\n'
+    try:
+        with p9.Client(D, uname='', number=me.pw_uid + 1) as c:
+            raise Failed('another read %r' % c.cat('f'))
+    except p9.Error as e:
+        assert 'permission denied' in str(e), e
 
 
 @case('--map-user says as whom, and only root has a choice')

@@ -13,7 +13,7 @@ import sys
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path[:0] = [HERE, os.path.join(HERE, '../tool')]
 sys.dont_write_bytecode = True
 import bench
 

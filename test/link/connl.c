@@ -91,6 +91,62 @@ static void the_number_of_an_attach_is_who_asks(void **state)
 	assert_int_equal(fake.uid, TN_NONUNAME);
 }
 
+/* As a host with one user, 0 and root. */
+static struct tn_user *user_of(struct tn_str name, uint32_t uid)
+{
+	if (uid == 0 || (name.len == 4 && memcmp(name.s, "root", 4) == 0))
+		return tn_user_new(TN_STR("root"), 0, 0);
+	return uid == 99 ? NULL : tn_user_new(name, uid, TN_NONUNAME);
+}
+
+/* v9fs_fid_lookup_with_uid(): each user of the kernel's attaches by number, without a name. */
+static const struct {
+	const char *said;
+	uint32_t n_said;
+	uint32_t error;
+	const char *name;
+	uint32_t uid, gid;
+} users[] = {
+	{ "", 0, 0, "root", 0, 0 },
+	{ "root", TN_NONUNAME, 0, "root", 0, 0 },
+	{ "", 1000, 0, "", 1000, TN_NONUNAME },
+	{ "glenda", TN_NONUNAME, 0, "glenda", TN_NONUNAME, TN_NONUNAME },
+	{ "", 99, 12, "", 0, 0 },
+};
+
+static void half_a_user_is_whom_the_host_knows_by_it(void **state)
+{
+	(void)state;
+	tn_conn_users(peer.conn, user_of);
+	for (size_t i = 0; i < TN_COUNT(users); i++) {
+		struct tn_msg m = t_attach(1, 9, TN_NOFID);
+		const struct tn_user *is;
+
+		print_message("%s %x\n", users[i].said, users[i].n_said);
+		m.uname = (struct tn_str){ users[i].said, (uint32_t)strlen(users[i].said) };
+		m.n_uname = users[i].n_said;
+		fake.late = 1u << TN_ATTACH;
+		SAY(m);
+		if (!users[i].error) {
+			is = fake.held[0]->user;
+			assert_int_equal(is->len, strlen(users[i].name));
+			assert_memory_equal(is->name, users[i].name, is->len);
+			assert_int_equal(is->uid, users[i].uid);
+			assert_int_equal(is->gid, users[i].gid);
+			/* A server elsewhere hears what the peer said. */
+			assert_int_equal(fake.held[0]->u.attach.n_uname, users[i].n_said);
+			assert_int_equal(fake.held[0]->u.attach.uname.len, strlen(users[i].said));
+			answer(0);
+		}
+		settle();
+		assert_true(next_msg(&m));
+		assert_int_equal(error_of(m), users[i].error);
+		fake.late = 0;
+		if (!users[i].error)
+			ASK(t_fid(TN_TCLUNK, 1, 9));
+	}
+}
+
 /* ---- Tlopen ---- */
 
 static const struct {
@@ -827,6 +883,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DOT_L(the_number_of_an_attach_is_who_asks),
+		DOT_L(half_a_user_is_whom_the_host_knows_by_it),
 		DOT_L(flags_of_open_become_ours),
 		DOT_L(no_request_follows_links),
 		DOT_L(names_that_cannot_be_are_refused_before_the_server_is_asked),

@@ -35,10 +35,12 @@ def connect(dial, timeout=10):
 
 
 class Client:
-    def __init__(self, dial, uname='nobody', aname='', msize=8192):
+    def __init__(self, dial, uname='nobody', aname='', msize=8192, number=None):
+        """number: of the user, and the dialect is 9P2000.u; such a client walks, opens and reads."""
         self.sock, self.fid = connect(dial), 0
-        self.rpc(100, struct.pack('<I', msize) + string('9P2000'), tag=NOTAG)
-        self.rpc(104, struct.pack('<II', 0, NOFID) + string(uname) + string(aname))
+        dot_u = number is not None
+        self.rpc(100, struct.pack('<I', msize) + string('9P2000.u' if dot_u else '9P2000'), tag=NOTAG)
+        self.rpc(104, struct.pack('<II', 0, NOFID) + string(uname) + string(aname) + (struct.pack('<I', number) if dot_u else b''))
 
     def __enter__(self):
         return self
@@ -67,7 +69,7 @@ class Client:
         self.send(kind, body, tag)
         got, _, b = self.answer()
         if got == 107:
-            raise Error(b[2:].decode())
+            raise Error(b[2:2 + struct.unpack('<H', b[:2])[0]].decode())
         if got != kind + 1:
             raise Error('answer %d to %d' % (got, kind))
         return b

@@ -226,6 +226,7 @@ static struct member *member_new(struct tn_service *s, const char *peer)
 		tn_free(m);
 		return NULL;
 	}
+	tn_conn_users(m->conn, s->o.user_of);
 	m->next = s->members;
 	if (m->next)
 		m->next->prev = m;
