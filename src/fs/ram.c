@@ -145,7 +145,7 @@ static enum tn_err check_kind(const struct ram *ram, const struct ram_node *n, u
 		return TN_ENOTDIR;
 	if (n->mode & TN_DMSYMLINK)
 		return TN_ESYMLINK;
-	return n->mode & (TN_DMNAMEDPIPE | TN_DMSOCKET) ? TN_ENXIO : TN_OK;
+	return n->mode & RAM_SPECIAL ? TN_ENXIO : TN_OK;
 }
 
 static enum tn_err check_open(struct ram *ram, const struct tn_req *r)

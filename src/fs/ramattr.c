@@ -8,37 +8,6 @@
 #define SETTABLE \
 	(TN_DMAPPEND | TN_DMEXCL | TN_DMTMP | TN_DMSETUID | TN_DMSETGID | TN_DMSETVTX | 0777u)
 
-struct tn_user *ram_user(const struct tn_req *r)
-{
-	struct tn_user *who = r->user ? r->user : r->chan->user;
-
-	return who ? who : ram_entry(&ram_of(r->server)->tree, RAM_ROOT)->node->owner;
-}
-
-/* By name; peers that have none (9P2000.L) by number. */
-bool ram_is_user(const struct tn_user *a, const struct tn_user *b)
-{
-	if (a == b)
-		return true;
-	if (a->len != b->len || memcmp(a->name, b->name, a->len) != 0)
-		return false;
-	return a->len > 0 || a->uid == b->uid;
-}
-
-bool ram_may(const struct ram *ram, const struct ram_node *n, const struct tn_user *who,
-    unsigned want)
-{
-	unsigned have = n->mode & 7;
-
-	if (ram->owner_bits_only || ram_is_user(who, n->owner))
-		have |= n->mode >> 6 & 7;
-	if (ram->owner_bits_only)
-		have = n->mode >> 6 & 7;
-	else if (ram_is_user(who, n->group))
-		have |= n->mode >> 3 & 7;
-	return (want & ~have) == 0;
-}
-
 /* The same person shares the node's word for him: names of users take no memory for each file. */
 static void set_muid(struct ram_node *n, struct tn_user *who)
 {
@@ -83,7 +52,46 @@ static void fill_numbers(const struct ram_node *n, struct tn_stat *st)
 		st->valid |= TN_ST_NMUID;
 }
 
-static void fill(const struct ram_entry *e, struct tn_stat *st)
+enum { DEVICE_CHARS = 2 + 10 + 1 + 10 };
+
+static uint32_t put_number(char *to, uint32_t number)
+{
+	char digits[10];
+	uint32_t n = 0;
+
+	do
+		digits[n++] = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	for (uint32_t i = 0; i < n; i++)
+		to[i] = digits[n - 1 - i];
+	return n;
+}
+
+/* "c MAJOR MINOR", as .u says it, and Linux's number. */
+static void fill_device(const struct ram_node *n, struct tn_stat *st, char text[DEVICE_CHARS])
+{
+	struct ram_device is = { 0 };
+	uint32_t len = 2;
+
+	ram_data_read(&n->u.data, 0, (uint8_t *)&is, sizeof(is));
+	text[0] = is.is_block ? 'b' : 'c';
+	text[1] = ' ';
+	len += put_number(text + len, is.major);
+	text[len++] = ' ';
+	len += put_number(text + len, is.minor);
+	st->valid |= TN_ST_EXTENSION;
+	st->extension = (struct tn_str){ text, len };
+	st->rdev = (is.minor & 0xff) | (uint64_t)(is.major & 0xfff) << 8 |
+		   (uint64_t)(is.minor & ~0xffu) << 12 | (uint64_t)(is.major & ~0xfffu) << 32;
+}
+
+/* inode(7): a directory is linked by its name, by its "." and by the ".." of those in it. */
+static uint32_t links(const struct ram_node *n)
+{
+	return ram_is_dir(n) && n->nlink > 0 ? 2 + n->u.dir.dirs : n->nlink;
+}
+
+static void fill(const struct ram_entry *e, struct tn_stat *st, char device[DEVICE_CHARS])
 {
 	const struct ram_node *n = e->node;
 
@@ -101,10 +109,12 @@ static void fill(const struct ram_entry *e, struct tn_stat *st)
 	st->uid = user_name(n->owner);
 	st->gid = user_name(n->group);
 	st->muid = user_name(n->muid);
-	st->nlink = ram_is_dir(n) ? 1 : n->nlink; /* 1: no promise about directories in it */
+	st->nlink = links(n);
 	st->blksize = RAM_BLOCK;
 	st->data_version = n->version; /* gen 0: no number is given twice */
-	if (!ram_is_dir(n)) {
+	if (n->mode & TN_DMDEVICE) {
+		fill_device(n, st, device);
+	} else if (!ram_is_dir(n)) {
 		st->length = n->u.data.length;
 		st->blocks = (n->u.data.held + 511) / 512;
 	}
@@ -113,9 +123,10 @@ static void fill(const struct ram_entry *e, struct tn_stat *st)
 
 enum tn_status ram_stat(struct tn_req *r)
 {
+	char device[DEVICE_CHARS];
 	struct tn_stat st;
 
-	fill(ram_entry_of(r->chan), &st);
+	fill(ram_entry_of(r->chan), &st, device);
 	return tn_reply_stat(r, &st);
 }
 
@@ -131,10 +142,11 @@ enum tn_status ram_readdir(struct tn_req *r)
 		return tn_fail(r, TN_ENOTDIR);
 	while ((id = ram_next(dir, at)) != 0) {
 		const struct ram_entry *e = ram_entry(t, id);
+		char device[DEVICE_CHARS];
 		struct tn_stat st;
 
 		at = e->serial;
-		fill(e, &st);
+		fill(e, &st, device);
 		if (!r->owner->entry(r, &st, at))
 			break;
 	}
@@ -181,31 +193,21 @@ static enum tn_err check_fixed(const struct ram_node *n, const struct tn_stat *s
 		return TN_EPERM;
 	if ((st->valid & TN_ST_MUID) && !same_text(st->muid, user_name(n->muid)))
 		return TN_EPERM;
-	if ((st->valid & TN_ST_NUID) && st->n_uid != n->owner->uid)
-		return TN_EPERM;
 	return TN_OK;
 }
 
-/* Mode, times and group are the owner's to change; the group to himself only: there are no others here. */
-static enum tn_err check_owners(const struct ram *ram, const struct ram_node *n,
+/* Mode and times are the owner's to change. */
+static enum tn_err check_owner(const struct ram *ram, const struct ram_node *n,
     const struct tn_stat *st, const struct tn_user *who)
 {
-	bool is_owner = ram->owner_bits_only || ram_is_user(who, n->owner);
 	uint32_t times = TN_ST_ATIME | TN_ST_MTIME, now = TN_ST_ATIME_NOW | TN_ST_MTIME_NOW;
+	bool is_owner = ram_is_owner(ram, n, who);
 
 	if ((st->valid & (TN_ST_MODE | times)) && !is_owner)
 		return TN_EPERM;
 	if ((st->valid & now) && !is_owner && !ram_may(ram, n, who, RAM_WRITE))
 		return TN_EACCES;
-	if ((st->valid & TN_ST_MODE) && ((st->mode ^ n->mode) & TN_DMDIR))
-		return TN_EPERM;
-	if ((st->valid & TN_ST_GID) && !same_text(st->gid, user_name(n->group)) &&
-	    (!is_owner || !same_text(st->gid, user_name(who))))
-		return TN_EPERM;
-	if ((st->valid & TN_ST_NGID) && st->n_gid != n->group->gid &&
-	    (!is_owner || st->n_gid != who->gid))
-		return TN_EPERM;
-	return TN_OK;
+	return (st->valid & TN_ST_MODE) && ((st->mode ^ n->mode) & TN_DMDIR) ? TN_EPERM : TN_OK;
 }
 
 static enum tn_err check_length(const struct ram *ram, const struct tn_chan *c,
@@ -219,7 +221,7 @@ static enum tn_err check_length(const struct ram *ram, const struct tn_chan *c,
 		return TN_OK;
 	if (ram_is_dir(n))
 		return st->length == 0 ? TN_OK : TN_EISDIR;
-	if (n->mode & (TN_DMSYMLINK | TN_DMNAMEDPIPE | TN_DMSOCKET))
+	if (n->mode & RAM_SPECIAL)
 		return TN_EINVAL;
 	if (!is_writer && !ram_may(ram, n, who, RAM_WRITE))
 		return TN_EACCES;
@@ -264,18 +266,6 @@ static void set_times(struct ram_node *n, const struct tn_stat *st)
 	n->ctime_ns = now;
 }
 
-static void set_group(struct ram_node *n, const struct tn_stat *st, struct tn_user *who)
-{
-	struct tn_user *old = n->group;
-	bool by_name = (st->valid & TN_ST_GID) && !same_text(st->gid, user_name(old));
-	bool by_number = (st->valid & TN_ST_NGID) && st->n_gid != old->gid;
-
-	if (!by_name && !by_number)
-		return;
-	n->group = tn_user_get(ram_is_user(who, n->owner) ? n->owner : who);
-	tn_user_put(old);
-}
-
 /* Who knows Unix's bits only cannot mean to clear the others. */
 static uint32_t settable(const struct tn_req *r)
 {
@@ -290,20 +280,24 @@ enum tn_status ram_wstat(struct tn_req *r)
 	struct ram *ram = ram_of(r->server);
 	struct ram_node *n = ram_node_of(r->chan);
 	struct tn_user *who = ram_user(r);
+	struct ram_owners owners;
 	enum tn_err err = TN_OK;
 
 	if (st->valid == 0)
 		return TN_DONE; /* stat(5): a sync; memory is always what it is */
-	if ((err = check_fixed(n, st)) || (err = check_owners(ram, n, st, who)) ||
+	if ((err = check_fixed(n, st)) || (err = check_owner(ram, n, st, who)) ||
 	    (err = check_length(ram, r->chan, st, who)) ||
-	    (err = check_name(ram, r->chan, st, who)))
+	    (err = check_name(ram, r->chan, st, who)) ||
+	    (err = ram_owners_of(&owners, ram, n, st, who)))
 		return tn_fail(r, err);
 	if (renames(r->chan, st)) {
 		uint32_t up = ram_entry_of(r->chan)->up;
 
 		err = ram_move(&ram->tree, ram_id(r->chan), up, st->name);
-		if (err != TN_OK)
+		if (err != TN_OK) {
+			ram_owners_put(&owners);
 			return tn_fail(r, err);
+		}
 		ram_changed(ram_entry(&ram->tree, up)->node, who);
 	}
 
@@ -311,9 +305,9 @@ enum tn_status ram_wstat(struct tn_req *r)
 		ram_data_resize(&n->u.data, &ram->tree.budget, st->length);
 		ram_changed(n, who);
 	}
+	ram_owners_set(n, &owners, st);
 	if (st->valid & TN_ST_MODE)
 		n->mode = (n->mode & ~settable(r)) | (st->mode & settable(r));
-	set_group(n, st, who);
 	set_times(n, st);
 	return TN_DONE;
 }

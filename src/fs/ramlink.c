@@ -31,8 +31,8 @@ static bool is_anothers(const struct ram *ram, uint32_t id, const struct tn_user
 	const struct ram_entry *e = ram_entry(&ram->tree, id);
 	const struct ram_node *dir = ram_entry(&ram->tree, e->up)->node;
 
-	return dir->mode & TN_DMSETVTX && !ram->owner_bits_only && !ram_is_user(who, dir->owner) &&
-	       !ram_is_user(who, e->node->owner);
+	return dir->mode & TN_DMSETVTX && !ram_is_owner(ram, dir, who) &&
+	       !ram_is_owner(ram, e->node, who);
 }
 
 static enum tn_err may_unlink(const struct ram *ram, uint32_t id, const struct tn_user *who)
@@ -202,7 +202,8 @@ enum tn_status ram_link_op(struct tn_req *r)
 
 	if (err == TN_OK && ram_is_dir(file->node))
 		err = TN_EPERM;
-	if (err == TN_OK && !file->linked)
+	if (err == TN_OK &&
+	    file->node->nlink == 0) /* link(2): of one that has another name it may be made */
 		err = TN_ENOENT;
 	if (err == TN_OK)
 		err = ram_link(&ram->tree, ram_id(r->chan), r->u.rename.name, file->node, &id);
@@ -211,23 +212,6 @@ enum tn_status ram_link_op(struct tn_req *r)
 	ram_entry(&ram->tree, id)->node->ctime_ns = tn_time_ns();
 	ram_changed(ram_node_of(r->chan), ram_user(r));
 	return TN_DONE;
-}
-
-void ram_give_group(struct ram_node *n, const struct ram_node *dir, const struct tn_req *r)
-{
-	struct tn_user *who = ram_user(r), *old = n->group;
-	uint32_t gid = r->u.create.gid;
-
-	if (r->flags & TN_OF_INHERIT)
-		return;
-	if (dir->mode & TN_DMSETGID) {
-		n->mode |= ram_is_dir(n) ? TN_DMSETGID : 0;
-		return;
-	}
-	if (gid == TN_NONUNAME || gid != who->gid || gid == old->gid)
-		return;
-	n->group = tn_user_get(ram_is_user(who, n->owner) ? n->owner : who);
-	tn_user_put(old);
 }
 
 /* A new node of that mode in r's directory. */
@@ -280,18 +264,41 @@ enum tn_status ram_readlink(struct tn_req *r)
 	return TN_DONE;
 }
 
-/* Fifos and sockets are names for the peer's kernel to make something of; there are no devices in memory. */
+/* The number of a device that the request makes, which is all there is to it. */
+static enum tn_err number_it(struct tn_req *r, uint32_t id)
+{
+	struct ram_tree *t = &ram_of(r->server)->tree;
+	struct tn_str kind = r->u.create.target;
+	struct ram_device is = { 0 };
+	uint32_t len = sizeof(is);
+
+	is.major = r->u.create.rdev_major;
+	is.minor = r->u.create.rdev_minor;
+	is.is_block = kind.len > 0 && kind.s[0] == 'b';
+	return ram_data_write(&ram_entry(t, id)->node->u.data, &t->budget, 0, (const uint8_t *)&is,
+	    &len);
+}
+
+/* Fifos, sockets and devices are names for the peer's kernel to make something of. mknod(2): devices are root's to make. */
 enum tn_status ram_mknod(struct tn_req *r)
 {
+	struct ram_tree *t = &ram_of(r->server)->tree;
 	uint32_t perm = r->u.create.perm, id;
 	uint32_t kind = perm & ~(TN_DMSETUID | TN_DMSETGID | TN_DMSETVTX | 0777u);
 	enum tn_err err;
 
-	if (kind != 0 && kind != TN_DMNAMEDPIPE && kind != TN_DMSOCKET)
-		return tn_fail(r, kind == TN_DMDEVICE ? TN_EPERM : TN_EINVAL);
+	if (kind != 0 && kind != TN_DMNAMEDPIPE && kind != TN_DMSOCKET && kind != TN_DMDEVICE)
+		return tn_fail(r, TN_EINVAL);
+	if (kind == TN_DMDEVICE && !ram_is_root(ram_user(r)))
+		return tn_fail(r, TN_EPERM);
 	err = make_special(r, perm, &id);
 	if (err != TN_OK)
 		return tn_fail(r, err);
+	err = kind == TN_DMDEVICE ? number_it(r, id) : TN_OK;
+	if (err != TN_OK) {
+		ram_unlink(t, id);
+		return tn_fail(r, err);
+	}
 	ram_changed(ram_node_of(r->chan), ram_user(r));
 	return TN_DONE;
 }

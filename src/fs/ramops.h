@@ -50,15 +50,42 @@ static inline struct tn_qid ram_qid(const struct ram_node *n)
 		.type = (uint8_t)(n->mode >> 24) };
 }
 
-/* ramattr.c: who may what, and what files are like. */
+/* Neither bytes nor names: what nobody opens. */
+#define RAM_SPECIAL (TN_DMSYMLINK | TN_DMNAMEDPIPE | TN_DMSOCKET | TN_DMDEVICE)
+
+/* ramowner.c: whose files are, and who may what. */
 
 enum { RAM_READ = 4, RAM_WRITE = 2, RAM_EXEC = 1 };
 
 /* Who asks; never NULL. */
 struct tn_user *ram_user(const struct tn_req *r);
 bool ram_is_user(const struct tn_user *a, const struct tn_user *b);
+
+/* Linux's root: whose number, not name, is 0. */
+bool ram_is_root(const struct tn_user *who);
+/* The owner, and who may all that he may. */
+bool ram_is_owner(const struct ram *ram, const struct ram_node *n, const struct tn_user *who);
 bool ram_may(const struct ram *ram, const struct ram_node *n, const struct tn_user *who,
     unsigned want);
+
+/*
+ * The group of what was made, which has the directory's: that is so below a directory with the setgid bit, and for who
+ * asks for no other; else it is the maker's own, if he asks for that, and any for root. mkdir(2), open(2).
+ */
+void ram_give_group(struct ram_node *n, const struct ram_node *dir, const struct tn_req *r);
+
+/* What a wstat makes the owner and the group; counted; NULL: as they are. */
+struct ram_owners {
+	struct tn_user *owner, *group;
+};
+
+/* Checks that `who` may, and gets what it takes: then _set or _put. TN_EPERM, TN_ENOMEM. */
+enum tn_err ram_owners_of(struct ram_owners *o, const struct ram *ram, const struct ram_node *n,
+    const struct tn_stat *st, struct tn_user *who);
+void ram_owners_set(struct ram_node *n, struct ram_owners *o, const struct tn_stat *st);
+void ram_owners_put(struct ram_owners *o);
+
+/* ramattr.c: what files are like. */
 
 /* The content of n, or of directory n, has changed: version, times, who did it. */
 void ram_changed(struct ram_node *n, struct tn_user *who);
@@ -82,12 +109,6 @@ enum tn_err ram_may_make(const struct tn_chan *c, const struct tn_user *who, str
 
 /* Checks and takes the entry out of its directory. */
 enum tn_err ram_remove_entry(struct ram *ram, uint32_t id, struct tn_user *who);
-
-/*
- * The group of what was made, which has the directory's: that is so below a directory with the setgid bit, and for who
- * asks for no other; else it is the maker's own, if he asks for that. mkdir(2), open(2).
- */
-void ram_give_group(struct ram_node *n, const struct ram_node *dir, const struct tn_req *r);
 
 enum tn_status ram_rename(struct tn_req *r);
 enum tn_status ram_link_op(struct tn_req *r);

@@ -129,6 +129,7 @@ static void line_add(struct ram_dir *d, uint32_t id, struct ram_entry *e)
 	e->serial = ++d->serial;
 	d->lines[d->used++] = (struct ram_line){ e->serial, id };
 	d->live++;
+	d->dirs += ram_is_dir(e->node);
 }
 
 static void line_remove(struct ram_dir *d, const struct ram_entry *e)
@@ -137,6 +138,7 @@ static void line_remove(struct ram_dir *d, const struct ram_entry *e)
 
 	line_of(d, e)->id = 0;
 	d->live--;
+	d->dirs -= ram_is_dir(e->node);
 	if (d->live >= d->used / 2)
 		return;
 	for (uint32_t i = 0; i < d->used; i++) {
@@ -378,6 +380,8 @@ enum tn_err ram_exchange(struct ram_tree *t, uint32_t a, uint32_t b)
 	hash_out(t, b);
 	line_of(dir_of(t, old_a->up), old_a)->id = b;
 	line_of(dir_of(t, old_b->up), old_b)->id = a;
+	dir_of(t, old_a->up)->dirs += (uint32_t)ram_is_dir(old_b->node) - ram_is_dir(old_a->node);
+	dir_of(t, old_b->up)->dirs += (uint32_t)ram_is_dir(old_a->node) - ram_is_dir(old_b->node);
 	new_a->up = old_b->up;
 	new_b->up = old_a->up;
 	new_a->serial = old_b->serial;

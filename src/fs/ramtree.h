@@ -23,6 +23,7 @@ struct ram_dir {
 	struct ram_line *lines; /* in the order in which the entries came: serials rise */
 	uint32_t used, size;    /* lines in use, there */
 	uint32_t live;          /* entries */
+	uint32_t dirs;          /* of them directories */
 	uint64_t serial;        /* the last one given */
 };
 
@@ -37,9 +38,16 @@ struct ram_node {
 	struct tn_chan *holder;               /* who has the TN_DMEXCL file open, or NULL */
 	struct ram_xattr *xattrs;             /* ramxattr.c */
 	union {
-		struct ram_data data; /* files; the target of a symbolic link */
+		struct ram_data
+		    data; /* files; the target of a symbolic link; a device's struct ram_device */
 		struct ram_dir dir;
 	} u;
+};
+
+/* What the data of a device is; it has no other. */
+struct ram_device {
+	uint32_t major, minor;
+	bool is_block;
 };
 
 struct ram_entry {
