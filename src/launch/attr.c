@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 /* One number for (instance, qid.path): the same file has the same under all its names. Never 0. */
 uint64_t launch_ino_number(uint64_t instance, uint64_t path)
@@ -29,7 +30,34 @@ static const struct {
 };
 /* clang-format on */
 
-/* A device is shown as a file: the kernel opens no device on a mount of ours. launcher.md 5. */
+/*
+ * A device is what its server says it is, and the kernel opens none on a mount of ours: it would be this machine's. Of a
+ * server that opens its devices itself they are files, whose bytes it gives; as is one without a number.
+ */
+static bool is_device(const struct tn_server *server, const struct tn_stat *st)
+{
+	return st->mode & TN_DMDEVICE && !(server->flags & TN_SF_OPENS_DEVICES) &&
+	       st->valid & TN_ST_EXTENSION && st->extension.len > 0;
+}
+
+/* "b MAJOR MINOR", or "c MAJOR MINOR". */
+static void fill_device(const struct tn_stat *st, struct stat *out)
+{
+	uint32_t numbers[2] = { 0, 0 };
+	int which = -1;
+
+	for (uint32_t i = 1; i < st->extension.len; i++) {
+		char c = st->extension.s[i];
+
+		if (c == ' ')
+			which++;
+		else if (c >= '0' && c <= '9' && which >= 0 && which < 2)
+			numbers[which] = numbers[which] * 10 + (uint32_t)(c - '0');
+	}
+	out->st_mode = (out->st_mode & 07777) | (st->extension.s[0] == 'b' ? S_IFBLK : S_IFCHR);
+	out->st_rdev = makedev(numbers[0], numbers[1]);
+}
+
 static mode_t mode_of(uint32_t mode)
 {
 	mode_t out = mode & 0777;
@@ -62,8 +90,10 @@ void launch_attr(const struct launch_fuse *f, const struct tn_server *server,
 	out->st_ino = launch_ino_number(server->instance, st->qid.path);
 	out->st_mode = mode_of(st->mode | (st->qid.type & TN_QTDIR ? TN_DMDIR : 0));
 	out->st_nlink = st->valid & TN_ST_NLINK ? st->nlink : 1;
-	out->st_uid = f->o.true_owners && (st->valid & TN_ST_NUID) ? st->n_uid : f->o.uid;
-	out->st_gid = f->o.true_owners && (st->valid & TN_ST_NGID) ? st->n_gid : f->o.gid;
+	if (is_device(server, st))
+		fill_device(st, out);
+	out->st_uid = f->true_owners && (st->valid & TN_ST_NUID) ? st->n_uid : f->uid;
+	out->st_gid = f->true_owners && (st->valid & TN_ST_NGID) ? st->n_gid : f->gid;
 	out->st_size = st->length <= INT64_MAX ? (off_t)st->length : INT64_MAX;
 	out->st_blksize = st->valid & TN_ST_BLOCKS && st->blksize ? (blksize_t)st->blksize : 4096;
 	out->st_blocks = st->valid & TN_ST_BLOCKS ? (blkcnt_t)st->blocks

@@ -36,6 +36,8 @@ struct launch_fuse {
 	struct tn_host_loop *hl;
 	struct fuse_session *se;
 	struct launch_fuse_options o;
+	uint32_t uid, gid; /* the process's own: of files whose owner is not shown */
+	bool true_owners;
 	struct tn_proc *proc;
 	struct launch_nodes nodes;
 	struct launch_op *ops; /* all that are under way */
@@ -131,11 +133,13 @@ struct launch_op {
 	struct stat want;
 	struct tn_stat change;
 	uint32_t dm_bits;            /* the mode's high bits as the server has them */
+	uint32_t true_uid, true_gid; /* of the last TN_STAT, whatever attr shows; TN_NONUNAME: not said */
 	bool attr_direct, is_remote; /* the last TN_STAT: no page cache; its server is elsewhere */
 	bool is_made_up;             /* attr is nobody's word */
 	struct tn_members *members;
 	struct tn_str one_name; /* the name of a walk of one element */
 	struct tn_qid one_qid;
+	const struct tn_server *made_by; /* of what has no Chan yet */
 	struct fuse_file_info fi;
 	launch_step then;            /* behind the resolution or the request under way */
 	launch_step after;           /* behind launch_node_chan */
@@ -146,6 +150,9 @@ struct launch_op {
 	struct tn_chan *dir, *todir; /* counted: of rename; dir also the file of link */
 	struct tn_statfs statfs;
 	uint32_t perm;            /* of a create */
+	uint32_t maker_uid, maker_gid; /* of what is made */
+	bool is_making, is_others;     /* it has a maker; who is not the door's own user */
+	bool keeps_owner;              /* a change that names owners only as they are */
 	struct tn_timer patience; /* it was interrupted, and is answered EINTR then */
 	struct launch_node *
 	    *told; /* entries of a listing that the kernel will count as looked up */

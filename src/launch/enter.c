@@ -5,6 +5,7 @@
  */
 #include "launch/enter.h"
 
+#include "launch/fuse.h"
 #include "launch/pids.h"
 #include "launch/sweep.h"
 
@@ -124,12 +125,7 @@ failed:
 
 int tn_enter_mount_fuse(const char *dir, int fuse)
 {
-	char options[160];
-
-	snprintf(options, sizeof(options),
-	    "fd=%d,rootmode=40755,user_id=%u,group_id=%u,default_permissions,allow_other", fuse,
-	    geteuid(), getegid());
-	return mount("tenon", dir, "fuse", MS_NOSUID | MS_NODEV, options) < 0 ? errno : 0;
+	return launch_fuse_mount(dir, fuse, "fuse");
 }
 
 int tn_enter_pivot(const char *dir)

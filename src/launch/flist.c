@@ -201,6 +201,8 @@ static void show_entry(struct launch_op *op, struct tn_req *r, const struct tn_s
 	struct fuse_entry_param e = { .ino = 0 };
 
 	launch_attr(op->f, tn_entry_server(r), st, &e.attr);
+	if (st->mode & TN_DMDEVICE) /* a listing need not say which kind, readdir(3): DT_UNKNOWN */
+		e.attr.st_mode &= ~(mode_t)S_IFMT;
 	if (tells_all(op, r, st))
 		tell_all(op, r, st, &e);
 	put_entry(op, name, &e);

@@ -140,8 +140,8 @@ static void make_up_attr(struct launch_op *op, const struct launch_node *node)
 	op->attr.st_mode = node->is_dir ? S_IFDIR | 0755 : S_IFREG | 0644;
 	op->attr.st_ino = launch_ino_number(node->instance, node->qid_path);
 	op->attr.st_nlink = 1;
-	op->attr.st_uid = op->f->o.uid;
-	op->attr.st_gid = op->f->o.gid;
+	op->attr.st_uid = op->f->uid;
+	op->attr.st_gid = op->f->gid;
 	op->attr_direct = node->direct;
 	op->is_made_up = true;
 }
@@ -294,13 +294,28 @@ uint32_t launch_dm_of(mode_t mode)
 	return dm;
 }
 
-/* What is asked for, as a change of Plan 9's. The owner that is shown already need not be set. */
+/*
+ * An owner or group that is asked for. The one that is shown already may not be the true one, and who asks for it may not be
+ * allowed to set any: it stays what it is, and if the server says what that is, it is told that chown(2) was called.
+ */
+static void fill_owner(struct launch_op *op, uint32_t want, uint32_t shown, uint32_t is,
+    uint32_t bit, uint32_t *to)
+{
+	if (want == shown && is == TN_NONUNAME)
+		return;
+	op->change.valid |= bit;
+	*to = want == shown ? is : want;
+	op->keeps_owner &= want == shown;
+}
+
+/* What is asked for, as a change of Plan 9's. */
 static void fill_change(struct launch_op *op)
 {
 	struct tn_stat *st = &op->change;
 	int set = op->to_set;
 
 	memset(st, 0, sizeof(*st));
+	op->keeps_owner = true;
 	if (set & FUSE_SET_ATTR_MODE) {
 		st->valid |= TN_ST_MODE;
 		st->mode = launch_dm_of(op->want.st_mode) | op->dm_bits;
@@ -309,14 +324,12 @@ static void fill_change(struct launch_op *op)
 		st->valid |= TN_ST_LENGTH;
 		st->length = (uint64_t)op->want.st_size;
 	}
-	if (set & FUSE_SET_ATTR_UID && op->want.st_uid != op->attr.st_uid) {
-		st->valid |= TN_ST_NUID;
-		st->n_uid = op->want.st_uid;
-	}
-	if (set & FUSE_SET_ATTR_GID && op->want.st_gid != op->attr.st_gid) {
-		st->valid |= TN_ST_NGID;
-		st->n_gid = op->want.st_gid;
-	}
+	if (set & FUSE_SET_ATTR_UID)
+		fill_owner(op, op->want.st_uid, op->attr.st_uid, op->true_uid, TN_ST_NUID,
+		    &st->n_uid);
+	if (set & FUSE_SET_ATTR_GID)
+		fill_owner(op, op->want.st_gid, op->attr.st_gid, op->true_gid, TN_ST_NGID,
+		    &st->n_gid);
 	if (set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW)) {
 		st->valid |= TN_ST_ATIME;
 		st->atime_ns = set & FUSE_SET_ATTR_ATIME_NOW ? now_of_day()
@@ -337,20 +350,20 @@ static void stat_again(struct launch_op *op)
 static void send_change(struct launch_op *op);
 
 /*
- * 9P2000 cannot set an access time: a change that is refused goes without it, stat(5). Nor an owner: chown(2) says EPERM to
- * who may not, and that is what `cp -p` and tar pass over.
+ * 9P2000 cannot set an access time: a change that is refused goes without it, stat(5); nor an owner, be it the one it has.
+ * To set another one is EPERM to who may not, chown(2), and that is what `cp -p` and tar pass over.
  */
 static void change_refused(struct launch_op *op)
 {
+	const uint32_t owner = TN_ST_NUID | TN_ST_NGID;
 	enum tn_err why = launch_err_of(op);
+	uint32_t without = op->change.valid & (op->keeps_owner ? owner | TN_ST_ATIME : TN_ST_ATIME);
 
-	if (!(op->change.valid & TN_ST_ATIME) || why == TN_ECONNLOST || why == TN_EINTR) {
-		bool is_owner = op->change.valid & (TN_ST_NUID | TN_ST_NGID);
-
-		launch_op_fail(op, is_owner && why == TN_ENOTSUP ? TN_EPERM : why);
+	if (!without || why == TN_ECONNLOST || why == TN_EINTR) {
+		launch_op_fail(op, op->change.valid & owner && why == TN_ENOTSUP ? TN_EPERM : why);
 		return;
 	}
-	op->change.valid &= ~(uint32_t)TN_ST_ATIME;
+	op->change.valid &= ~without;
 	send_change(op);
 }
 

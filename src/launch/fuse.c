@@ -3,15 +3,28 @@
  */
 #include "launch/fuse.h"
 
+#include "host/posix/hostfs.h"
 #include "launch/door.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 enum { BATCH = 64 }; /* requests read before the loop's other work has its turn */
+
+int launch_fuse_mount(const char *dir, int fd, const char *type)
+{
+	char options[160];
+
+	/* The kernel decides by the modes that we show, for everybody. A device that we show would be one of this machine. */
+	snprintf(options, sizeof(options),
+	    "fd=%d,rootmode=40755,user_id=%u,group_id=%u,default_permissions,allow_other", fd,
+	    geteuid(), getegid());
+	return mount("tenon", dir, type, MS_NOSUID | MS_NODEV, options) < 0 ? errno : 0;
+}
 
 struct launch_fuse *launch_fuse_new(struct tn_host_loop *hl, struct tn_proc *proc,
     const struct launch_fuse_options *options)
@@ -25,6 +38,9 @@ struct launch_fuse *launch_fuse_new(struct tn_host_loop *hl, struct tn_proc *pro
 		return NULL;
 	f->hl = hl;
 	f->o = *options;
+	f->uid = geteuid();
+	f->gid = getegid();
+	f->true_owners = tn_hostfs_has_others();
 	tn_random(&f->lock_salt, sizeof(f->lock_salt));
 	tn_locks_init(&f->locks, NULL);
 	tn_locks_init(&f->flocks, NULL);

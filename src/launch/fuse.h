@@ -12,10 +12,7 @@
 struct launch_fuse;
 
 struct launch_fuse_options {
-	int fd;            /* /dev/fuse, O_NONBLOCK; taken */
-	uint32_t uid, gid; /* shown as the owner of files */
-	bool
-	    true_owners; /* root without a user name space: show the owners that the server names */
+	int fd;             /* /dev/fuse, O_NONBLOCK; taken */
 	uint32_t chans_max; /* Chans of remote servers that nodes hold at most; 0: 128 */
 	void (*ended)(
 	    void *arg); /* the file system is gone (the last mount of it has ended); called once */
@@ -23,9 +20,17 @@ struct launch_fuse_options {
 	bool debug;
 };
 
-/* A door that serves `proc` (counted) from its `/` down. It does not read fd yet. NULL: errno. */
+/*
+ * A door that serves `proc` (counted) from its `/` down. It does not read fd yet. NULL: errno.
+ *
+ * Whom files belong to is decided here for every door: where this process is root among others, files have the owners that
+ * their servers name, and what somebody makes is given to him; else all are this process's own.
+ */
 struct launch_fuse *launch_fuse_new(struct tn_host_loop *hl, struct tn_proc *proc,
     const struct launch_fuse_options *options);
+
+/* mount(2) of /dev/fuse on dir, as every door wants it. `type` is "fuse" or "fuse.NAME". 0, or an errno. */
+int launch_fuse_mount(const char *dir, int fd, const char *type);
 
 /* Begins to serve: when the kernel's mount exists, not before (a poll of fd would say POLLERR). 0, or -errno. */
 int launch_fuse_start(struct launch_fuse *f);

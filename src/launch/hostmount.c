@@ -212,16 +212,14 @@ static int mount_as_root(struct tn_host_mount *m)
 {
 	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	const char *cause, *fix;
-	char options[160];
 
 	if (fd < 0) {
 		if (tn_doctor_fix(TN_STEP_OPEN_FUSE, errno, &cause, &fix))
 			lack(m, "/dev/fuse", cause, fix);
 		return -1;
 	}
-	snprintf(options, sizeof(options),
-	    "fd=%d,rootmode=40755,user_id=0,group_id=0,default_permissions,allow_other", fd);
-	if (mount("tenon", m->dir, "fuse.tenon", MS_NOSUID | MS_NODEV, options) == 0)
+	errno = launch_fuse_mount(m->dir, fd, "fuse.tenon");
+	if (errno == 0)
 		return fd;
 	if (errno == EPERM)
 		lack(m, m->dir, "mount(2) is forbidden here",
@@ -289,10 +287,7 @@ static bool compose(struct serving *s)
 
 static bool open_door(struct serving *s)
 {
-	struct launch_fuse_options o = { .uid = getuid(),
-		.gid = getgid(),
-		.ended = ended,
-		.arg = s };
+	struct launch_fuse_options o = { .ended = ended, .arg = s };
 
 	o.fd = geteuid() == 0 ? mount_as_root(s->m) : mount_by_helper(s->m);
 	if (o.fd < 0)

@@ -234,6 +234,8 @@ void launch_resolve(struct launch_op *op, struct tn_chan *from, const char *name
 	n->want = want;
 	n->flags = flags | TN_OF_NOFOLLOW; /* the kernel follows symbolic links */
 	n->perm = perm;
+	n->has_gid = op->is_making;
+	n->gid = op->maker_gid;
 	n->pid = op->req ? (uint32_t)fuse_req_ctx(op->req)->pid : 0;
 	n->done = name_done;
 	n->arg = op;
@@ -259,6 +261,8 @@ static void req_stat(struct tn_req *r, const struct tn_stat *st)
 	op->is_remote = r->chan->server->flags & TN_SF_REMOTE;
 	op->attr_direct = launch_is_direct(r->chan->server, st);
 	op->dm_bits = st->mode & 0xff000000u;
+	op->true_uid = st->valid & TN_ST_NUID ? st->n_uid : TN_NONUNAME;
+	op->true_gid = st->valid & TN_ST_NGID ? st->n_gid : TN_NONUNAME;
 }
 
 static bool no_entry(struct tn_req *r, const struct tn_stat *st, uint64_t next)

@@ -127,7 +127,11 @@ static int make_model(struct server *s)
 {
 	int status;
 
+	static const struct tn_hostfs_options files = { .devices = true };
+
 	s->node = tn_host_node_new(s->hl);
+	if (s->node)
+		tn_host_node_files_with(s->node, &files);
 	s->proc = s->node ? tn_host_proc_clean(s->node) : NULL;
 	s->shadow = s->proc ? tn_shadow_new(s->hl, s->proc) : NULL;
 	s->changes = s->shadow ? tn_changes_new(s->proc, s->shadow) : NULL;
@@ -147,11 +151,7 @@ static void fuse_ended(void *arg)
 
 static bool make_door(struct server *s)
 {
-	struct launch_fuse_options o = { .uid = getuid(),
-		.gid = getgid(),
-		.true_owners = s->serve->entered.user_ns < 0,
-		.ended = fuse_ended,
-		.arg = s };
+	struct launch_fuse_options o = { .ended = fuse_ended, .arg = s };
 
 	o.fd = fcntl(s->serve->entered.fuse, F_DUPFD_CLOEXEC, 3);
 	if (o.fd < 0 || fcntl(o.fd, F_SETFL, O_NONBLOCK) < 0)

@@ -158,7 +158,7 @@ def _(h):
 
 # ---- owners, modes, copies ----
 
-@case('an owner that 9P2000 cannot set is EPERM, which cp -p and tar pass over', ('remote',))
+@case('an owner that 9P2000 cannot set is EPERM, which cp -p and tar pass over', ('9P2000',))
 def _(h):
     put('f')
     fails(errno.EPERM, os.chown, 'f', 12345, -1)

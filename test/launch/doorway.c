@@ -390,8 +390,7 @@ static void ended(void *arg)
 
 static int mount_door(void)
 {
-	struct launch_fuse_options o = { .uid = getuid(), .gid = getgid(), .ended = ended };
-	char options[128];
+	struct launch_fuse_options o = { .ended = ended };
 
 	o.chans_max = way.chans_max;
 	o.debug = getenv("DOORWAY_DEBUG") != NULL;
@@ -399,10 +398,7 @@ static int mount_door(void)
 	way.fuse = o.fd < 0 ? NULL : launch_fuse_new(way.hl, way.p, &o);
 	if (!way.fuse)
 		return complain("/dev/fuse");
-	snprintf(options, sizeof(options),
-	    "fd=%d,rootmode=40755,user_id=%u,group_id=%u,default_permissions,allow_other", o.fd,
-	    o.uid, o.gid);
-	if (mount("tenon", way.dir, "fuse", MS_NOSUID | MS_NODEV, options) != 0) {
+	if (launch_fuse_mount(way.dir, o.fd, "fuse") != 0) {
 		perror("doorway: mount");
 		return 1;
 	}

@@ -493,8 +493,7 @@ static bool change_all(struct hf_act *a, struct undo *u)
 {
 	const struct tn_stat *st = &a->change;
 
-	if ((st->valid & TN_ST_NUID && st->n_uid != u->was.st_uid) ||
-	    (st->valid & TN_ST_NGID && st->n_gid != u->was.st_gid)) {
+	if (a->owner_given || (st->valid & TN_ST_NGID && st->n_gid != u->was.st_gid)) {
 		u->owner = change_owner(a, st->valid & TN_ST_NUID ? st->n_uid : (uid_t)-1,
 		    st->valid & TN_ST_NGID ? st->n_gid : (gid_t)-1);
 		if (!u->owner)

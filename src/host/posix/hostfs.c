@@ -263,6 +263,8 @@ struct tn_server *tn_hostfs_new(struct tn_loop *loop, const char *root_path,
 	hf->server.label = hf->label;
 	if (hf->o.read_only)
 		hf->server.flags |= TN_SF_READONLY;
+	if (hf->o.devices)
+		hf->server.flags |= TN_SF_OPENS_DEVICES;
 	return &hf->server;
 }
 

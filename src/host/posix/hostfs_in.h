@@ -186,6 +186,7 @@ struct hf_act {
 	struct tn_stat change; /* wstat: numbers only */
 	uint32_t extra, old_extra;
 	bool owner_fixed; /* wstat: the owner must be `owner` already */
+	bool owner_given; /* wstat: by number, which is chown(2), also if it is what it was */
 	uint32_t owner;
 	uint32_t cancelled;  /* atomic: nobody waits for it any more */
 	bool waits;          /* a device: no offsets, and it may keep one waiting */

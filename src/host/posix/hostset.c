@@ -101,6 +101,7 @@ static enum tn_err want_owner(struct hf_act *a, const struct tn_stat *st)
 			return TN_EUSERS;
 		a->change.valid |= TN_ST_NGID;
 	}
+	a->owner_given = st->valid & (TN_ST_NGID | TN_ST_NUID);
 	if (st->valid & TN_ST_NGID) {
 		a->change.n_gid = st->n_gid;
 		a->change.valid |= TN_ST_NGID;
