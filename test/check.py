@@ -111,6 +111,7 @@ SUITES = [
     e2e('launch_machine', alone=True),
     e2e('launch_host', alone=True),
     e2e('launch_posix'),
+    e2e('launch_owners'),
     e2e('launch_live', alone=True),
     e2e('launch_load', alone=True),
     e2e('launch_churn', alone=True),
