@@ -94,6 +94,8 @@ SUITES = [
     e2e('man'),
     e2e('imports'),
     e2e('dialects'),
+    e2e('locks'),
+    e2e('locks_long', seconds=900, long=True),
     Suite('e2e-programs', ['test/e2e/run.py', '{build}', 'programs'], 900),
     Suite('e2e-programs_long', ['test/e2e/run.py', '{build}', 'programs_long'], 1800, long=True),
     fault('bare'),
