@@ -97,7 +97,7 @@ SUITES = [
     e2e('locks'),
     e2e('locks_long', seconds=900, long=True),
     Suite('e2e-programs', ['test/e2e/run.py', '{build}', 'programs'], 900),
-    Suite('e2e-programs_long', ['test/e2e/run.py', '{build}', 'programs_long'], 1800, long=True),
+    Suite('e2e-programs_long', ['test/e2e/run.py', '{build}', 'programs_long'], 2700, long=True),
     fault('bare'),
     fault('bad'),
     fault('limits'),

@@ -4,10 +4,12 @@ A script is run outside first, in a plain directory, then inside, where an impor
 path: what it prints outside is what it has to print inside. docs/compatibility-matrix.md says what 9P2000 cannot.
 """
 import hashlib
+import io
 import os
 import random
 import shutil
 import subprocess
+import tarfile
 
 from bench import Failed, Skipped, case
 from launch_process import AS_USER, open_fuse
@@ -240,6 +242,56 @@ def _(b):
     stored('what was unpacked', n.on_disk('tree0/out/src'), n.on_disk('tree0/src'))
 
 
+def archive_of(n_files):
+    def fill(top):
+        """all.tar: that many files in directories of a hundred, the same each time."""
+        rng = random.Random(20)
+        with tarfile.open(os.path.join(top, 'all.tar'), 'w') as tar:
+            for i in range(n_files):
+                if i % 100 == 0:
+                    tar.addfile(made('d%03d' % (i // 100), tarfile.DIRTYPE, 0o755, i))
+                name = 'd%03d/f%05d' % (i // 100, i)
+                if i % 50 == 49:
+                    tar.addfile(made(name, tarfile.SYMTYPE, 0o777, i, linkname='f%05d' % (i - 1)))
+                elif i % 50 == 48:
+                    tar.addfile(made(name, tarfile.LNKTYPE, 0o644, i - 1, linkname='d%03d/f%05d' % (i // 100, i - 1)))
+                else:
+                    data = rng.randbytes(rng.choice([0, 7, 600, 3000]))
+                    tar.addfile(made(name, tarfile.REGTYPE, rng.choice([0o644, 0o600, 0o755]), i, size=len(data)), io.BytesIO(data))
+    return fill
+
+
+def made(name, type, mode, i, **kw):
+    info = tarfile.TarInfo(name)
+    info.type, info.mode, info.mtime, info.uid, info.gid = type, mode, 1000000000 + i, NEAR, NEAR
+    for k, v in kw.items():
+        setattr(info, k, v)
+    return info
+
+
+MANY = """mkdir out
+tar -C out -xpf all.tar
+tar -C out --compare -f all.tar
+find out -type f -printf '%P %m %s %TY-%Tm-%Td %TT %n %u\\n' -o -type l -printf '%P %l\\n' -o -printf '%P %m %u\\n' | sort >list
+wc -l <list
+sha256sum list
+find out -type f -newermt '2001-09-09 02:46:41' -size -8c | wc -l
+cd out
+find . -type f -exec sha256sum {} + | sort -k 2 | sha256sum
+cd ..
+rm -r out/d001
+find out -links +1 -name 'f000*' | sort
+rm -r out
+ls
+"""
+
+
+@case('tar unpacks 1,000 files on an import and on a union of it with #ram, and find and rm see what they see outside')
+def _(b):
+    needs('tar')
+    Nodes(b).agree(MANY, archive_of(1000), TREES, 120)
+
+
 @case('rsync -a carries a tree to an import and back, then what changed, and the next time nothing')
 def _(b):
     needs('rsync')
@@ -285,7 +337,7 @@ git config --global core.filemode true
 '''
 
 
-@case('git makes, clones, checks, packs and pulls repositories on an import')
+@case('git makes, clones, checks, packs and pulls repositories on an import and on a union of it with #ram')
 def _(b):
     needs('git')
     n = Nodes(b)
@@ -299,7 +351,86 @@ def _(b):
             'git -C repo checkout -q HEAD~1\ngit -C repo status --porcelain\ngit -C repo checkout -q main\n'
             'rm -rf {0}\ngit clone -q repo {0}\ngit -C {0} status --porcelain\ngit -C {0} fsck --strict\n'
             'git clone -q {0} from-near\ngit -C from-near status --porcelain\ngit -C from-near rev-parse HEAD\n'.format(n.near + '/clone'),
-            some_tree, patience=120)
+            some_tree, TREES, patience=120)
+
+
+# ---- databases, and what verifies itself ----
+
+SQLITE = '''import hashlib, os, sqlite3, sys, time
+def connect():
+    db = sqlite3.connect('db', timeout=60, isolation_level=None)
+    db.execute('PRAGMA synchronous = NORMAL')
+    return db
+
+def write(who):
+    db = connect()
+    for n in range(150):
+        db.execute('BEGIN IMMEDIATE')
+        db.execute('INSERT INTO rows VALUES (?, ?, ?)', (who, n, '%d' % n * (n % 40 * 20)))
+        db.execute('UPDATE counter SET n = n + 1')
+        db.execute('COMMIT')
+        if n == 75:
+            db.execute('PRAGMA wal_checkpoint(PASSIVE)')
+    os._exit(0)
+
+db = connect()
+print(db.execute('PRAGMA journal_mode = WAL').fetchone(), sorted(os.listdir('.')))
+db.execute('CREATE TABLE rows (who INTEGER, n INTEGER, text TEXT, PRIMARY KEY (who, n))')
+db.execute('CREATE TABLE counter (n INTEGER)')
+db.execute('INSERT INTO counter VALUES (0)')
+print(sorted(os.listdir('.')))
+db.close()
+pids = []
+for who in range(3):
+    pids.append(os.fork())
+    if not pids[-1]:
+        write(who)
+db = connect()
+seen = 0
+while pids:
+    pid, status = os.waitpid(-1, os.WNOHANG)
+    if pid:
+        assert not status, 'a writer failed'
+        pids.remove(pid)
+    now, rows = db.execute('SELECT counter.n, (SELECT count(*) FROM rows) FROM counter').fetchone()
+    assert now == rows and now >= seen, (seen, now, rows)  # what a reader sees is one state, and none that is older
+    seen = now
+    time.sleep(0.002)
+print(db.execute('PRAGMA integrity_check').fetchall(), db.execute('SELECT n FROM counter').fetchall())
+print(db.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchone())
+dump = '\\n'.join(str(row) for row in db.execute('SELECT * FROM rows ORDER BY who, n'))
+print(hashlib.sha256(dump.encode()).hexdigest())
+print(db.execute('PRAGMA journal_mode = DELETE').fetchone())
+db.close()
+print(sorted(os.listdir('.')))
+'''
+
+
+@case('sqlite in WAL mode has three writers and a reader on an import and on a union of it with #ram')
+def _(b):
+    # Its -shm is mapped shared by all of them, and grows while it is.
+    n = Nodes(b)
+    path = b.write('wal.py', SQLITE, 0o644)
+    n.agree("mkdir wal\ncd wal\npython3 '%s'\nrm db\ncd ..\nrmdir wal\n" % path, None, TREES, 120)
+
+
+# Each row is a job: what is written is read back, and each block says itself whose and where it is.
+FIO = '''fio --output=fio.log --verify=crc32c --verify_fatal=1 --do_verify=1 --randseed=7 --size=4M --group_reporting \\
+    --name=psync --filename=a --rw=randrw --bsrange=512-64k --ioengine=psync \\
+    --name=append --stonewall --filename=b --rw=write --bs=4k --ioengine=sync --fsync=64 \\
+    --name=aio --stonewall --filename=c --rw=randwrite --bs=4k --ioengine=libaio --iodepth=8 \\
+    --name=mapped --stonewall --filename=d --rw=randwrite --bs=4k --ioengine=mmap \\
+    --name=threads --stonewall --directory=. --filename=e --rw=randwrite --bs=8k --thread --numjobs=2 --offset_increment=4M
+grep -c 'err= 0' fio.log
+rm fio.log
+stat -c '%n %s' ?
+'''
+
+
+@case('fio reads back what it has written on an import and on a union of it with #ram')
+def _(b):
+    needs('fio')
+    Nodes(b).agree(FIO, None, TREES, 120)
 
 
 # ---- sizes ----

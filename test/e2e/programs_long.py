@@ -1,9 +1,9 @@
-"""This project itself, configured and compiled on a tree of another node. programs.py has the shorter ones."""
+"""As programs.py, what takes longer: this project itself, configured and compiled on a tree of another node; 20,000 files."""
 import os
 import shutil
 
 from bench import case
-from programs import TREES, Nodes, needs
+from programs import MANY, TREES, Nodes, archive_of, needs
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = '''meson setup build -Dtests=false >setup.log 2>&1 || cat setup.log
@@ -31,3 +31,9 @@ def _(b):
     needs('meson', 'ninja', 'cc')
     out = Nodes(b).agree(BUILD, this_project, TREES, 900)
     assert out.count('ninja: no work to do.') == 2 and out.count('Linking target tenon') == 1, out
+
+
+@case('tar unpacks 20,000 files on an import and on a union of it with #ram, and find and rm see what they see outside')
+def _(b):
+    needs('tar')
+    Nodes(b).agree(MANY, archive_of(20000), TREES, 600)
