@@ -94,6 +94,7 @@ SUITES = [
     e2e('man'),
     e2e('imports'),
     e2e('dialects'),
+    e2e('peers'),
     e2e('locks'),
     e2e('locks_long', seconds=900, long=True),
     Suite('e2e-programs', ['test/e2e/run.py', '{build}', 'programs'], 900),

@@ -111,7 +111,8 @@ static const struct err_row rows[TN_ERRS] = {
 	ROW(TN_ENOTOPEN, "file is not open", L_EBADF),
 	ROW(TN_EISOPEN, "file already open for I/O", L_EBADF),
 	ROW(TN_EBADVERSION, "9P version not supported", L_EPROTONOSUPPORT),
-	ROW(TN_ENOAUTH, "authentication not required", L_EOPNOTSUPP),
+	/* diod's tools ask for authentication always, and go on without it where they are told ENOENT. */
+	ROW(TN_ENOAUTH, "authentication not required", L_ENOENT),
 	ROW(TN_ENEEDAUTH, "not authenticated", L_EPERM),
 	ROW(TN_EBADAUTH, "authentication failed", L_ECONNREFUSED),
 	ROW(TN_EREMOTE, "error at the server", L_EIO),
