@@ -18,17 +18,23 @@ static uint32_t cut_text(const char *text, size_t max)
 }
 
 /* A message of at most `max` bytes. */
-static bool put(struct tn_conn *conn, const struct tn_msg *m, size_t max)
+static bool put_in(struct tn_conn *conn, enum tn_dialect dialect, const struct tn_msg *m,
+    size_t max)
 {
 	uint8_t *room = tn_out_room(&conn->out, max);
 	size_t len;
 
 	if (!room)
 		return false;
-	tn_assert(tn_msg_encode(m, (enum tn_dialect)conn->dialect, room, max, &len) == TN_CODEC_OK);
+	tn_assert(tn_msg_encode(m, dialect, room, max, &len) == TN_CODEC_OK);
 	tn_out_fill(&conn->out, len);
 	conn->stats.messages_out++;
 	return true;
+}
+
+static bool put(struct tn_conn *conn, const struct tn_msg *m, size_t max)
+{
+	return put_in(conn, (enum tn_dialect)conn->dialect, m, max);
 }
 
 bool tn_conn_put_msg(struct tn_conn *conn, const struct tn_msg *m)
@@ -39,13 +45,14 @@ bool tn_conn_put_msg(struct tn_conn *conn, const struct tn_msg *m)
 bool tn_conn_put_error(struct tn_conn *conn, uint16_t tag, enum tn_err err, const char *text)
 {
 	size_t max = conn->msize < TN_ANSWER_MAX ? conn->msize : TN_ANSWER_MAX;
+	enum tn_dialect dialect = conn->has_words ? TN_9P2000_U : (enum tn_dialect)conn->dialect;
 	struct tn_msg m;
 
-	m.type = conn->dialect == TN_9P2000_L ? TN_RLERROR : TN_RERROR;
+	m.type = dialect == TN_9P2000_L ? TN_RLERROR : TN_RERROR;
 	m.tag = tag;
 	m.error = tn_err_linux(err);
 	m.ename = (struct tn_str){ text, cut_text(text, max - TN_HDR_SIZE - 2 - 4) };
-	if (!tn_conn_put_msg(conn, &m))
+	if (!put_in(conn, dialect, &m, TN_ANSWER_MAX))
 		return false;
 	conn->stats.errors++;
 	return true;

@@ -3,7 +3,7 @@
  * clientio.c (its bytes), bound.c (the bound on waiting), rpc.c (requests being served, tags, flushes), mfid.c (fids,
  * names below the attach), recover.c (walking again on a new connection, and to fids of an op's own), mnt.c (the table
  * of requests). How they are spelled: mntwalk.c and mntio.c in all dialects; mntfile.c and mntdir.c in 9P2000 and .u,
- * mntmake.c what .u adds; lfile.c, lattr.c, lname.c, ldir.c, lxattr.c, llock.c in .L.
+ * mntmake.c what .u adds; lfile.c, lattr.c, lname.c, ldir.c, lxattr.c, llock.c in .L; mntganesha.c is about one server.
  *
  *     tn_req --1:1-- tn_op --1:n-- tn_rpc --1:1-- a tag and a message
  *     tn_chan --1:1-- tn_mfid --n:1-- tn_root (an attach)
@@ -208,6 +208,10 @@ struct tn_client {
 	enum tn_dialect dialect; /* agreed */
 	enum tn_dialect asked;   /* no other will do; TN_DIALECTS: any */
 	enum tn_dialect offered; /* to this connection, the last time */
+	bool offers_words;       /* with it; dialect.h */
+	bool has_words;          /* agreed: errors are 9P2000.u's */
+	bool no_words;           /* the peer did not know what that is: it is not asked again */
+	bool is_ganesha;         /* the peer's errors are nfs-ganesha's. offer.c */
 	enum tn_dialect spoke;   /* what the last connection that had one agreed on; TN_DIALECTS: none yet */
 	bool qids_by_name, skip_down;
 	bool offer_less;  /* the next dial begins with what is in `offered`: the peer hung up at more */
@@ -289,6 +293,10 @@ void tn_client_tell(struct tn_client *client);
 /* What is offered first to a new connection. */
 void tn_client_offer_first(struct tn_client *client);
 void tn_client_send_version(struct tn_client *client);
+
+/* A frame of the peer as a message of the dialect. false: it is none. What m points at is in the frame. */
+bool tn_client_decode(struct tn_client *client, struct tn_msg *m, enum tn_dialect dialect,
+    const uint8_t *frame, size_t len);
 
 /* The answer to Tversion. Returns NULL, or what is wrong with it. */
 const char *tn_client_version(struct tn_client *client, const uint8_t *frame, size_t len);
@@ -497,6 +505,7 @@ void tn_mnt_rename(struct tn_op *op);
 void tn_mnt_readdir(struct tn_op *op);
 void tn_mnt_special(struct tn_op *op); /* TN_SYMLINK, TN_MKNOD, TN_LINK */
 void tn_mnt_extension(struct tn_op *op); /* TN_READLINK */
+void tn_mnt_unlink(struct tn_op *op); /* TN_REMOVE */
 void tn_mnt_lopen(struct tn_op *op);
 void tn_mnt_lcreate(struct tn_op *op);
 void tn_mnt_lfsync(struct tn_op *op);
@@ -515,6 +524,12 @@ void tn_mnt_lock(struct tn_op *op);
 void tn_mnt_getlock(struct tn_op *op);
 
 /* ---- what the spellings share ---- */
+
+/* The group of what TN_CREATE, TN_SYMLINK or TN_MKNOD makes, as the peer is told it. mntganesha.c */
+uint32_t tn_mnt_gid(const struct tn_rpc *rpc);
+
+/* Says in m whose the lock is, to nfs-ganesha. */
+void tn_ganesha_locker(struct tn_op *op, struct tn_msg *m);
 
 /* An answer that says nothing but that it is done. */
 const char *tn_mnt_ended(const struct tn_rpc *rpc, const struct tn_msg *m);

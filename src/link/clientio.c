@@ -75,7 +75,7 @@ static const char *frame(struct tn_client *client, const uint8_t *p, size_t len)
 	client->stats.messages_in++;
 	if (client->state == TN_CLIENT_VERSION)
 		return tn_client_version(client, p, len);
-	if (tn_msg_decode(&m, client->dialect, p, len) != TN_CODEC_OK)
+	if (!tn_client_decode(client, &m, client->dialect, p, len))
 		return "malformed message";
 	wrong = tn_rpcs_answer(client, &m);
 	if (!wrong)

@@ -107,10 +107,17 @@ static bool is_9p2000_or_later(struct tn_str version)
 	return number >= 2000;
 }
 
+bool tn_dialect_has_words(struct tn_str version)
+{
+	return is_text(version, TN_9P2000_L_WORDS);
+}
+
 enum tn_dialect tn_dialect_offered(struct tn_str version)
 {
 	struct tn_str base = { version.s, 0 };
 
+	if (tn_dialect_has_words(version))
+		return TN_9P2000_L;
 	for (int d = 0; d < TN_DIALECTS; d++)
 		if (dialects[d].is_answered &&
 		    is_text(version, tn_dialect_name((enum tn_dialect)d)))

@@ -45,6 +45,15 @@ struct tn_spelling {
 /* NULL: the dialect has no such request, or Tenon does not answer it. */
 const struct tn_spelling *tn_dialect_spelling(enum tn_dialect dialect, unsigned type);
 
+/*
+ * Between two Tenons: 9P2000.L, but that an error is 9P2000.u's Rerror, a server's own words and a number; Rlerror has the
+ * number alone. It is offered first. Whoever does not know it takes it, by version(5), for a suffix to be left out, or for
+ * nothing: then 9P2000.L is offered.
+ */
+#define TN_9P2000_L_WORDS "9P2000.L.tenon"
+
+bool tn_dialect_has_words(struct tn_str version);
+
 /* The dialect to answer to a Tversion that offers `version`; TN_DIALECTS: "unknown". version(5). */
 enum tn_dialect tn_dialect_offered(struct tn_str version);
 

@@ -122,7 +122,7 @@ static const struct spelling {
 	[TN_READ]     = { check_read,     true,  0,          { tn_mnt_io,      tn_mnt_io,       tn_mnt_io } },
 	[TN_READDIR]  = { check_readdir,  true,  0,          { tn_mnt_readdir, tn_mnt_readdir,  tn_mnt_list } },
 	[TN_WRITE]    = { NULL,           true,  0,          { tn_mnt_io,      tn_mnt_io,       tn_mnt_io } },
-	[TN_REMOVE]   = { NULL,           false, 0,          { tn_mnt_remove,  tn_mnt_remove,   tn_mnt_remove } },
+	[TN_REMOVE]   = { NULL,           false, 0,          { tn_mnt_remove,  tn_mnt_remove,   tn_mnt_unlink } },
 	[TN_STAT]     = { NULL,           false, 0,          { tn_mnt_stat,    tn_mnt_stat,     tn_mnt_getattr } },
 	[TN_WSTAT]    = { check_wstat,    false, 0,          { tn_mnt_wstat,   tn_mnt_wstat,    tn_mnt_setattr } },
 	[TN_RENAME]   = { check_rename,   false, 0,          { tn_mnt_rename,  tn_mnt_rename,   tn_mnt_renameat } },

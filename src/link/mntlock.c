@@ -35,6 +35,8 @@ static void fill(const struct tn_rpc *rpc, struct tn_msg *m)
 	m->flags = r->type == TN_LOCK && r->u.lock.waits ? LOCK_FLAG_BLOCK : 0;
 	m->start = r->u.lock.start;
 	m->length = r->u.lock.length;
+	if (op->client->is_ganesha)
+		tn_ganesha_locker(op, m);
 }
 
 static const char *locked(const struct tn_rpc *rpc, const struct tn_msg *m)

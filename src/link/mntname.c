@@ -180,7 +180,7 @@ static void fill_symlink(const struct tn_rpc *rpc, struct tn_msg *m)
 
 	m->name = r->u.create.name;
 	m->target = r->u.create.target;
-	m->gid = r->u.create.gid;
+	m->gid = tn_mnt_gid(rpc);
 }
 
 static void fill_mknod(const struct tn_rpc *rpc, struct tn_msg *m)
@@ -192,7 +192,7 @@ static void fill_mknod(const struct tn_rpc *rpc, struct tn_msg *m)
 		  tn_linux_kind_of(r->u.create.perm, r->u.create.target);
 	m->major = r->u.create.rdev_major;
 	m->minor = r->u.create.rdev_minor;
-	m->gid = r->u.create.gid;
+	m->gid = tn_mnt_gid(rpc);
 }
 
 /* The number by which the new file is shown is that of its name. */

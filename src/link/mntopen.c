@@ -88,7 +88,7 @@ static void fill_made(const struct tn_rpc *rpc, struct tn_msg *m)
 
 	m->name = r->u.create.name;
 	m->perm = tn_linux_mode(rpc->op->perm);
-	m->gid = r->u.create.gid;
+	m->gid = tn_mnt_gid(rpc);
 }
 
 static void fill_create(const struct tn_rpc *rpc, struct tn_msg *m)

@@ -4,6 +4,7 @@
  * dialect.
  */
 #include "link/client.h"
+#include "link/dialect.h"
 
 /* What is offered to a peer that one knows nothing of. */
 static const enum tn_dialect best = TN_9P2000_L;
@@ -11,6 +12,7 @@ static const enum tn_dialect best = TN_9P2000_L;
 void tn_client_offer_first(struct tn_client *client)
 {
 	client->offered = client->asked == TN_DIALECTS ? best : client->asked;
+	client->offers_words = client->offered == TN_9P2000_L && !client->no_words;
 }
 
 void tn_client_send_version(struct tn_client *client)
@@ -20,15 +22,26 @@ void tn_client_send_version(struct tn_client *client)
 	m.type = TN_TVERSION;
 	m.tag = TN_NOTAG;
 	m.msize = client->offer;
-	m.version.s = tn_dialect_name(client->offered);
+	m.version.s = client->offers_words ? TN_9P2000_L_WORDS : tn_dialect_name(client->offered);
 	m.version.len = (uint32_t)tn_strlen(m.version.s);
 	client->dialect = client->offered; /* the same message in all */
-	tn_client_put_msg(client, &m);     /* the empty buffer has room for it */
+	client->has_words = false;
+	tn_client_put_msg(client, &m); /* the empty buffer has room for it */
 }
 
 static bool may_offer_less(const struct tn_client *client)
 {
-	return client->asked == TN_DIALECTS && client->offered > TN_9P2000;
+	return client->offers_words ||
+	       (client->asked == TN_DIALECTS && client->offered > TN_9P2000);
+}
+
+static void offer_less(struct tn_client *client)
+{
+	if (client->offers_words)
+		client->no_words = true;
+	else
+		client->offered--;
+	client->offers_words = false;
 }
 
 static bool same(struct tn_str a, const char *b, size_t len)
@@ -45,6 +58,8 @@ static enum tn_dialect answered(const struct tn_client *client, struct tn_str ve
 	const char *plain = tn_dialect_name(TN_9P2000);
 	uint32_t len = (uint32_t)tn_strlen(plain);
 
+	if (tn_dialect_has_words(version))
+		return client->offers_words ? TN_9P2000_L : TN_DIALECTS;
 	for (int d = TN_9P2000; d < TN_DIALECTS; d++) {
 		const char *name = tn_dialect_name((enum tn_dialect)d);
 
@@ -65,7 +80,7 @@ static void refused(struct tn_client *client, const char *what, struct tn_str sa
 	};
 
 	if (may_offer_less(client)) {
-		client->offered--;
+		offer_less(client);
 		client->offer_is_late = true;
 		tn_client_send_version(client);
 	} else if (client->asked != TN_DIALECTS && whats[client->asked]) {
@@ -75,9 +90,11 @@ static void refused(struct tn_client *client, const char *what, struct tn_str sa
 	}
 }
 
-static void agreed(struct tn_client *client, enum tn_dialect dialect, uint32_t msize)
+static void agreed(struct tn_client *client, enum tn_dialect dialect, bool has_words,
+    uint32_t msize)
 {
 	client->dialect = client->spoke = dialect;
+	client->has_words = has_words;
 	client->msize = msize;
 	client->state = TN_CLIENT_READY;
 	client->ever = true;
@@ -88,14 +105,17 @@ static void agreed(struct tn_client *client, enum tn_dialect dialect, uint32_t m
 static void take_version(struct tn_client *client, const struct tn_msg *m)
 {
 	enum tn_dialect dialect = answered(client, m->version);
+	/* Whoever knows 9P2000.L and no suffix of it leaves out both: it has still to be offered. */
+	bool is_short = client->offers_words && dialect < client->offered;
 
-	if (dialect == TN_DIALECTS || (client->asked != TN_DIALECTS && client->asked != dialect))
+	if (dialect == TN_DIALECTS || is_short ||
+	    (client->asked != TN_DIALECTS && client->asked != dialect))
 		refused(client, "9P version not supported", m->version);
 	else if (m->msize > client->offer || m->msize < TN_MSIZE_MIN)
 		tn_client_refuse(client, "msize out of range in Rversion",
 		    (struct tn_str){ NULL, 0 });
 	else
-		agreed(client, dialect, m->msize);
+		agreed(client, dialect, tn_dialect_has_words(m->version), m->msize);
 }
 
 /* An error may come in the form of any dialect: none is agreed on. diod says Rlerror to all that it does not know. */
@@ -104,7 +124,7 @@ const char *tn_client_version(struct tn_client *client, const uint8_t *frame, si
 	struct tn_msg m;
 	int d = TN_9P2000;
 
-	while (tn_msg_decode(&m, (enum tn_dialect)d, frame, len) != TN_CODEC_OK) {
+	while (!tn_client_decode(client, &m, (enum tn_dialect)d, frame, len)) {
 		if (++d == TN_DIALECTS)
 			return "malformed message";
 	}
@@ -133,12 +153,42 @@ bool tn_client_offer_again(struct tn_client *client)
 	    (!may_offer_less(client) && !client->offer_is_late))
 		return false;
 	if (!client->offer_is_late)
-		client->offered--;
+		offer_less(client);
 	tn_client_redial(client);
 	return true;
 }
 
 /* ---- errors ---- */
+
+/*
+ * nfs-ganesha's errors are Rerror with the number of Rlerror, which Linux's client takes. They can mean nothing else where
+ * an Rerror has no words: as a text a number below 65536 would be two characters NUL.
+ */
+static bool decode_number(struct tn_client *client, struct tn_msg *m, const uint8_t *frame,
+    size_t len)
+{
+	uint8_t number[TN_HDR_SIZE + 4];
+
+	if (len != sizeof(number))
+		return false;
+	memcpy(number, frame, len);
+	number[4] = TN_RLERROR;
+	if (tn_msg_decode(m, TN_9P2000_L, number, len) != TN_CODEC_OK || m->error > UINT16_MAX)
+		return false;
+	client->is_ganesha = true;
+	return true;
+}
+
+bool tn_client_decode(struct tn_client *client, struct tn_msg *m, enum tn_dialect dialect,
+    const uint8_t *frame, size_t len)
+{
+	if (tn_msg_decode(m, dialect, frame, len) == TN_CODEC_OK)
+		return true;
+	if (dialect != TN_9P2000_L || m->type != TN_RERROR)
+		return false;
+	return client->has_words ? tn_msg_decode(m, TN_9P2000_U, frame, len) == TN_CODEC_OK
+				 : decode_number(client, m, frame, len);
+}
 
 static enum tn_err of_number(uint32_t number)
 {

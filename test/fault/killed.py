@@ -97,7 +97,6 @@ def _(b):
         e.end()
 
 
-# Errors of 9P2000.L are numbers: the text is for peers of 9P2000.
 @case('where a text can be seen it is `connection lost: DIAL`, with the cause')
 def _(b):
     b.write('share/f', 'text')
@@ -113,5 +112,9 @@ def _(b):
             text = str(error)
         if not text.startswith('connection lost: ' + e.dial):
             raise Failed(text)
-    b.shows('tenon cat D n/far/h/f', '', 'tenon: cat: n/far/h/f: connection lost...\n', 1, D=again.dial)
+    # Between two of us 9P2000.L has words: over three of them, too.
+    third = b.export("--clean -m '/n/near=%s'" % again.dial)
+    lost = 'connection lost: %s...\n' % e.dial
+    b.shows('tenon cat D n/far/h/f', '', 'tenon: cat: n/far/h/f: ' + lost, 1, D=again.dial)
+    b.shows('tenon cat D n/near/n/far/h/f', '', 'tenon: cat: n/near/n/far/h/f: ' + lost, 1, D=third.dial)
     b.shows('tenon ls D n', 'far\n', '', 0, D=again.dial)

@@ -2,6 +2,7 @@
  * conn in 9P2000.L, a message at a time: what Linux's flags, modes and times become, what is refused before a server
  * hears of it, and what is asked in which order when one message is more than one request. Errors are Linux's numbers.
  */
+#include "link/dialect.h"
 #include "talk.h"
 
 static int setup_l(void **state)
@@ -879,6 +880,37 @@ static void every_message_on_an_unknown_fid_is_refused(void **state)
 	assert_history("");
 }
 
+/* dialect.h: TN_9P2000_L_WORDS. Everything else is 9P2000.L. */
+static void between_two_of_us_errors_are_words_and_a_number(void **state)
+{
+	struct tn_msg r;
+
+	(void)state;
+	start(NULL);
+	peer.msize = 8192;
+	r = ASK(t_version(8192, TN_9P2000_L_WORDS));
+	assert_int_equal(r.type, TN_RVERSION);
+	assert_int_equal(r.version.len, strlen(TN_9P2000_L_WORDS));
+	assert_memory_equal(r.version.s, TN_9P2000_L_WORDS, r.version.len);
+	peer.dialect = TN_9P2000_L;
+	assert_int_equal(ASK(t_attach(1, 0, TN_NOFID)).type, TN_RATTACH);
+	assert_int_equal(ASK(t_walk(1, 0, 5, "f")).type, TN_RWALK);
+	assert_int_equal(ASK(t_lopen(1, 5, 0)).type, TN_RLOPEN);
+	fake.fail = TN_ECONNLOST;
+	fake.words = "connection lost: tcp!far!564";
+	peer.dialect = TN_9P2000_U;
+	r = ASK(t_read(1, 5, 0, 10));
+	assert_int_equal(r.type, TN_RERROR);
+	assert_int_equal(r.error, 104);
+	assert_int_equal(r.ename.len, strlen(fake.words));
+	assert_memory_equal(r.ename.s, fake.words, r.ename.len);
+	/* A new session in 9P2000.L itself. */
+	fake.fail = TN_OK;
+	assert_int_equal(ASK(t_version(8192, "9P2000.L")).type, TN_RVERSION);
+	peer.dialect = TN_9P2000_L;
+	assert_int_equal(error_of(ASK(t_fid(TN_TREADLINK, 1, 5))), 9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -911,6 +943,7 @@ int main(void)
 		DOT_L(errors_are_numbers_whatever_the_words),
 		DOT_L(the_replaced_messages_are_refused),
 		DOT_L(every_message_on_an_unknown_fid_is_refused),
+		BARE(between_two_of_us_errors_are_words_and_a_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,19 +28,20 @@ static const struct {
 	const char *words;
 } agreements[] = {
 	{ "the best", ANY, DOT_L, PEER_SAYS_LESS, DOT_L, 1, 1, NULL },
-	{ "it answers what it has", ANY, DOT_U, PEER_SAYS_LESS, DOT_U, 1, 1, NULL },
-	{ "plain servers leave the suffix out", ANY, PLAIN, PEER_SAYS_LESS, PLAIN, 1, 1, NULL },
-	{ "unknown, then .u", ANY, DOT_U, PEER_SAYS_UNKNOWN, DOT_U, 2, 1, NULL },
-	{ "unknown, then plain", ANY, PLAIN, PEER_SAYS_UNKNOWN, PLAIN, 3, 1, NULL },
-	{ "Rerror, then plain", ANY, PLAIN, PEER_SAYS_ERROR, PLAIN, 3, 1, NULL },
-	{ "Rlerror, then .u", ANY, DOT_U, PEER_SAYS_LERROR, DOT_U, 2, 1, NULL },
-	{ "it hangs up, then .u", ANY, DOT_U, PEER_HANGS_UP, DOT_U, 2, 2, NULL },
-	{ "it hangs up twice, then plain", ANY, PLAIN, PEER_HANGS_UP, PLAIN, 3, 3, NULL },
-	{ "an error and a hang-up, then .u", ANY, DOT_U, PEER_SAYS_ERROR_AND_HANGS_UP, DOT_U, 2, 2,
+	{ "it answers what it has", ANY, DOT_U, PEER_SAYS_LESS, DOT_U, 2, 1, NULL },
+	{ "plain servers leave the suffix out", ANY, PLAIN, PEER_SAYS_LESS, PLAIN, 2, 1, NULL },
+	{ "unknown, then .u", ANY, DOT_U, PEER_SAYS_UNKNOWN, DOT_U, 3, 1, NULL },
+	{ "unknown, then plain", ANY, PLAIN, PEER_SAYS_UNKNOWN, PLAIN, 4, 1, NULL },
+	{ "Rerror, then plain", ANY, PLAIN, PEER_SAYS_ERROR, PLAIN, 4, 1, NULL },
+	{ "Rlerror, then .u", ANY, DOT_U, PEER_SAYS_LERROR, DOT_U, 3, 1, NULL },
+	{ "Rerror with a number, then .u", ANY, DOT_U, PEER_SAYS_NUMBER, DOT_U, 3, 1, NULL },
+	{ "it hangs up twice, then .u", ANY, DOT_U, PEER_HANGS_UP, DOT_U, 3, 3, NULL },
+	{ "it hangs up three times, then plain", ANY, PLAIN, PEER_HANGS_UP, PLAIN, 4, 4, NULL },
+	{ "an error and a hang-up, then .u", ANY, DOT_U, PEER_SAYS_ERROR_AND_HANGS_UP, DOT_U, 3, 3,
 	    NULL },
 	{ "asked for .u, no more is offered", DOT_U, DOT_L, PEER_SAYS_LESS, DOT_U, 1, 1, NULL },
 	{ "asked for plain, the same", PLAIN, DOT_L, PEER_SAYS_LESS, PLAIN, 1, 1, NULL },
-	{ "asked for .L, less will not do", DOT_L, DOT_U, PEER_SAYS_LESS, ANY, 1, 1,
+	{ "asked for .L, less will not do", DOT_L, DOT_U, PEER_SAYS_LESS, ANY, 2, 1,
 	    "tcp!test!564: 9P2000.L was asked for, the peer says: 9P2000.u" },
 	{ "asked for .u, plain will not do", DOT_U, PLAIN, PEER_SAYS_LESS, ANY, 1, 1,
 	    "tcp!test!564: 9P2000.u was asked for, the peer says: 9P2000" },
@@ -48,7 +49,9 @@ static const struct {
 	    "tcp!test!564: 9P2000.u was asked for, the peer says: unknown" },
 	{ "asked for .u, an error of .L", DOT_U, PLAIN, PEER_SAYS_LERROR, ANY, 1, 1,
 	    "tcp!test!564: 9P2000.u was asked for, the peer says: i/o error" },
-	{ "asked for .L, it hangs up", DOT_L, PLAIN, PEER_HANGS_UP, ANY, 1, 1,
+	{ "asked for .u, an error of nfs-ganesha", DOT_U, PLAIN, PEER_SAYS_NUMBER, ANY, 1, 1,
+	    "tcp!test!564: 9P2000.u was asked for, the peer says: file does not exist" },
+	{ "asked for .L, it hangs up", DOT_L, PLAIN, PEER_HANGS_UP, ANY, 2, 2,
 	    "connection lost: tcp!test!564" },
 };
 
@@ -75,6 +78,71 @@ static void the_dialect_is_what_both_know_or_refused_in_clear_words(void **state
 		}
 		peer_end();
 	}
+}
+
+/* dialect.h. Rerror as in 9P2000.u; whoever says Rlerror all the same means its number. */
+static void between_two_of_us_an_error_has_words_in_l(void **state)
+{
+	static const char words[] = "connection lost: tcp!far!564";
+	struct ask *a;
+
+	(void)state;
+	for (int asked = DOT_L; asked <= ANY; asked++) {
+		start((enum tn_dialect)asked, DOT_L, PEER_SAYS_LESS);
+		peer.has_words = true;
+		a = ask_attach();
+		peer_answer(peer_expect(TN_TVERSION));
+		assert_true(peer.said_words);
+		peer_expect(TN_TATTACH);
+		peer.dialect = TN_9P2000_U;
+		peer_send(&(struct tn_msg){ .type = TN_RERROR,
+		    .tag = peer.m.tag,
+		    .error = 104,
+		    .ename = TN_STR(words) });
+		must_say(a, TN_ECONNLOST, words);
+		peer.dialect = TN_9P2000_L;
+		a = ask_attach();
+		peer_lerror(peer_expect(TN_TATTACH)->tag, 13);
+		must(a, TN_EACCES);
+		assert_int_equal(peer.counts[TN_TVERSION], 1);
+		peer_end();
+	}
+}
+
+/* It was not offered: the answer is none. */
+static void words_that_were_not_offered_are_no_answer(void **state)
+{
+	struct ask *a;
+
+	(void)state;
+	start(DOT_U, DOT_L, PEER_SAYS_LESS);
+	a = ask_attach();
+	peer_expect(TN_TVERSION);
+	peer_send(&(struct tn_msg){ .type = TN_RVERSION,
+	    .tag = peer.m.tag,
+	    .msize = 8192,
+	    .version = TN_STR(TN_9P2000_L_WORDS) });
+	must_say(a, TN_EBADVERSION,
+	    "tcp!test!564: 9P2000.u was asked for, the peer says: 9P2000.L.tenon");
+	peer_end();
+}
+
+static void a_peer_that_knows_no_words_is_asked_for_them_once(void **state)
+{
+	struct tn_chan *root;
+	struct ask *a;
+
+	(void)state;
+	start(ANY, DOT_L, PEER_SAYS_UNKNOWN);
+	root = got_attach();
+	assert_int_equal(peer.counts[TN_TVERSION], 2);
+	peer_hangup();
+	a = ask_simple(TN_STAT, root);
+	peer_serve();
+	must(a, TN_OK);
+	assert_int_equal(peer.counts[TN_TVERSION], 3);
+	put(root);
+	peer_end();
 }
 
 /* A peer that spoke it and hangs up while it is offered it again went away: it is dialled again later, not offered less. */
@@ -513,6 +581,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_dialect_is_what_both_know_or_refused_in_clear_words),
+		cmocka_unit_test(between_two_of_us_an_error_has_words_in_l),
+		cmocka_unit_test(words_that_were_not_offered_are_no_answer),
+		cmocka_unit_test(a_peer_that_knows_no_words_is_asked_for_them_once),
 		cmocka_unit_test(what_a_peer_has_spoken_is_not_taken_back_by_a_hangup),
 		cmocka_unit_test(what_can_be_dialled_once_only_is_not_dialled_for_less),
 		cmocka_unit_test(dials_for_less_have_one_bound_together),

@@ -61,6 +61,96 @@ static void an_attach_that_is_not_there_is_told_as_one(void **state)
 	must(a, TN_EPERM);
 }
 
+/* As nfs-ganesha 4.3 does: type and tag of Rerror, the body of Rlerror. Linux's net/9p takes either. */
+static void an_rerror_with_a_number_is_the_errno(void **state)
+{
+	struct ask *a = ask_attach();
+	uint16_t tag = peer_expect(TN_TATTACH)->tag;
+	const uint8_t frame[] = { 11, 0, 0, 0, TN_RERROR, (uint8_t)tag, (uint8_t)(tag >> 8), 13, 0,
+		0, 0 };
+
+	(void)state;
+	peer_bytes(frame, sizeof(frame));
+	must(a, TN_EACCES);
+	assert_non_null(peer.stream);
+}
+
+static void an_rerror_with_words_ends_the_connection(void **state)
+{
+	struct ask *a = ask_attach();
+	uint16_t tag = peer_expect(TN_TATTACH)->tag;
+	const uint8_t frame[] = { 12, 0, 0, 0, TN_RERROR, (uint8_t)tag, (uint8_t)(tag >> 8), 3, 0,
+		'b', 'a', 'd' };
+
+	(void)state;
+	peer_bytes(frame, sizeof(frame));
+	must_say(a, TN_ECONNLOST, "connection lost: tcp!test!564: malformed message");
+	peer_serve();
+}
+
+/* ---- nfs-ganesha: mntganesha.c ---- */
+
+/* A connection whose errors are of that form. */
+static void be_ganesha(void)
+{
+	struct ask *a = ask_simple(TN_STAT, root);
+	uint16_t tag = peer_expect(TN_TGETATTR)->tag;
+
+	peer_bytes((const uint8_t[]){ 11, 0, 0, 0, TN_RERROR, (uint8_t)tag, (uint8_t)(tag >> 8), 5,
+		       0, 0, 0 },
+	    11);
+	must(a, TN_EIO);
+}
+
+static void ganesha_is_told_the_users_group(void **state)
+{
+	struct tn_user *user = tn_user_new(TN_STR("who"), 7, 8);
+	struct ask *a;
+
+	(void)state;
+	for (int is_ganesha = 0; is_ganesha < 2; is_ganesha++) {
+		struct tn_chan *d = got_walk(root, "d");
+
+		if (is_ganesha)
+			be_ganesha();
+		a = ask_new(TN_CREATE, d);
+		a->r.u.create.name = TN_STR("f");
+		a->r.u.create.perm = 0644;
+		a->r.u.create.gid = TN_NONUNAME;
+		a->r.user = user;
+		ask_go(a);
+		assert_int_equal(peer_expect(TN_TLCREATE)->gid, is_ganesha ? 8 : TN_NONUNAME);
+		peer_answer(&peer.m);
+		must(a, TN_OK);
+		put(d);
+	}
+	tn_user_put(user);
+}
+
+/* Tunlinkat, from a fid of the directory that is walked to for that. */
+static void ganesha_is_not_sent_a_tremove(void **state)
+{
+	static const char *const names[] = { "f", "d/f", "d/d" };
+
+	(void)state;
+	be_ganesha();
+	for (size_t i = 0; i < TN_COUNT(names); i++) {
+		struct tn_chan *c = got_walk(root, names[i]);
+		struct ask *a = ask_simple(TN_REMOVE, c);
+		const char *last = names[i] + strlen(names[i]) - 1;
+
+		while (peer_take()->type != TN_TUNLINKAT)
+			peer_answer(&peer.m);
+		assert_true(is(peer.m.name, last));
+		assert_int_equal(peer.m.flags, *last == 'd' ? 0x200 : 0);
+		peer_reply(TN_RUNLINKAT, peer.m.tag);
+		must(a, TN_OK);
+		put(c);
+		peer_serve();
+	}
+	assert_int_equal(peer.counts[TN_TREMOVE], 0);
+}
+
 /* ---- open ---- */
 
 static const struct {
@@ -1270,6 +1360,37 @@ static void a_lock_never_waits_and_names_its_owner(void **state)
 	put(f);
 }
 
+/* It takes client_id for a host: an address asks nobody. Owners are apart by proc_id. */
+static void ganesha_is_told_an_address_and_a_number(void **state)
+{
+	struct tn_chan *f;
+	uint32_t ids[2];
+
+	(void)state;
+	be_ganesha();
+	f = got_open(root, "f");
+	for (unsigned i = 0; i < 2; i++) {
+		struct ask *a = ask_lock(TN_LOCK, f, TN_LK_WRITE, 42 + i);
+		unsigned byte[4];
+		char id[64];
+		int end = 0;
+
+		peer_expect(TN_TLOCK);
+		snprintf(id, sizeof(id), "%.*s", (int)peer.m.client_id.len, peer.m.client_id.s);
+		assert_int_equal(
+		    sscanf(id, "%3u.%3u.%3u.%3u%n", &byte[0], &byte[1], &byte[2], &byte[3], &end),
+		    4);
+		assert_int_equal(end, strlen(id));
+		for (unsigned k = 0; k < 4; k++)
+			assert_in_range(byte[k], 0, 255);
+		ids[i] = peer.m.proc_id;
+		ANSWER(.status = 0);
+		must(a, TN_OK);
+	}
+	assert_int_not_equal(ids[0], ids[1]);
+	put(f);
+}
+
 /* P9_LOCK_FLAGS_BLOCK: the server does not wait for it, but may see who waits for whom. */
 static void who_will_ask_again_for_a_lock_says_so(void **state)
 {
@@ -1386,6 +1507,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		L_TEST(an_attach_that_is_not_there_is_told_as_one),
+		L_TEST(an_rerror_with_a_number_is_the_errno),
+		L_TEST(an_rerror_with_words_ends_the_connection),
+		L_TEST(ganesha_is_told_the_users_group),
+		L_TEST(ganesha_is_not_sent_a_tremove),
 		L_TEST(an_open_has_linuxs_flags),
 		L_TEST(a_file_that_nobody_may_execute_is_not_opened_for_it),
 		L_TEST(a_directory_is_opened_as_one),
@@ -1432,6 +1557,7 @@ int main(void)
 		L_TEST(an_attribute_of_an_open_file_is_set_by_name),
 		L_TEST(the_clunk_of_an_attribute_is_not_flushed),
 		L_TEST(a_lock_never_waits_and_names_its_owner),
+		L_TEST(ganesha_is_told_an_address_and_a_number),
 		L_TEST(who_will_ask_again_for_a_lock_says_so),
 		L_TEST(a_lock_that_stands_in_the_way_is_told),
 		cmocka_unit_test(in_l_every_allocation_may_fail),

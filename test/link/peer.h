@@ -10,6 +10,7 @@
 #include "core/loop.h"
 #include "core/server.h"
 #include "host/posix/host.h"
+#include "link/dialect.h"
 #include "link/mnt.h"
 
 #include <setjmp.h>
@@ -40,11 +41,14 @@ struct peer {
 	unsigned counts[TN_MSG_TYPES]; /* of messages that came */
 	enum tn_dialect dialect;       /* agreed */
 	enum tn_dialect best;          /* that peer_answer agrees on */
+	bool has_words;                /* that it knows 9P2000.L.tenon, and that it was agreed on */
+	bool said_words;
 	enum peer_at_more {
 		PEER_SAYS_LESS,
 		PEER_SAYS_UNKNOWN,
 		PEER_SAYS_ERROR,
 		PEER_SAYS_LERROR,
+		PEER_SAYS_NUMBER, /* of ENOENT, as Rerror */
 		PEER_HANGS_UP,
 		PEER_SAYS_ERROR_AND_HANGS_UP
 	} at_more; /* what it does when more is offered */
@@ -427,7 +431,8 @@ static inline void peer_version(const struct tn_msg *m)
 		d++;
 	a.msize = m->msize < peer.msize ? m->msize : peer.msize;
 	a.version = m->version;
-	if (d <= peer.best) {
+	peer.said_words = peer.has_words && tn_dialect_has_words(m->version);
+	if (peer.said_words || (d <= peer.best && !tn_dialect_has_words(m->version))) {
 		peer_send(&a);
 		peer.dialect = d;
 		return;
@@ -442,7 +447,9 @@ static inline void peer_version(const struct tn_msg *m)
 		return;
 	}
 	peer.dialect = peer.at_more == PEER_SAYS_LERROR ? TN_9P2000_L : TN_9P2000;
-	if (peer.at_more != PEER_HANGS_UP)
+	if (peer.at_more == PEER_SAYS_NUMBER)
+		peer_bytes((const uint8_t[]){ 11, 0, 0, 0, TN_RERROR, 0xff, 0xff, 2, 0, 0, 0 }, 11);
+	else if (peer.at_more != PEER_HANGS_UP)
 		peer_error(m->tag, "i/o error");
 	peer.dialect = TN_9P2000;
 	if (peer.at_more >= PEER_HANGS_UP)
