@@ -67,6 +67,7 @@ enum tn_status { TN_DONE, TN_LATER };
 struct tn_req;
 struct tn_chan;
 struct tn_server;
+struct tn_change;
 struct tn_path; /* src/core/path.h */
 struct tn_loop; /* src/core/loop.h */
 
@@ -87,12 +88,14 @@ struct tn_user {
  * entry   TN_READDIR only: takes one directory entry. `next` is the offset at which a later TN_READDIR goes on behind
  *         it. false: no room, the entry was not taken, stop. May be called from a worker between keep and respond.
  * stat    TN_STAT only: takes the answer. *st and its strings are borrowed for the call. The same threads.
+ * change  TN_WATCH only: takes what has happened, borrowed for the call. On the loop, from TN_LATER to done.
  */
 struct tn_owner {
 	void (*done)(struct tn_req *r);
 	bool (*keep)(struct tn_req *r);
 	bool (*entry)(struct tn_req *r, const struct tn_stat *st, uint64_t next);
 	void (*stat)(struct tn_req *r, const struct tn_stat *st);
+	void (*change)(struct tn_req *r, const struct tn_change *change);
 };
 
 /* r->flags of TN_OPEN, TN_CREATE: a superset of 9P's and POSIX's. The low two bits are TN_OREAD .. TN_OEXEC. */
@@ -252,6 +255,30 @@ struct tn_req {
 			struct tn_statfs *out;
 		} statfs;
 	} u;
+};
+
+/*
+ * TN_WATCH: whoever changes the directory chan, or a file by its name in it, owner->change hears of it. The request is kept
+ * until it is flushed (TN_EINTR), the directory is removed (TN_ENOENT) or its server is lost. No memory grows while
+ * nobody listens: what is too much is lost, and said to be.
+ */
+enum tn_change_what {
+	TN_CHANGE_BEGUN,   /* from here on; the first of all */
+	TN_CHANGE_MADE,    /* `name` is new */
+	TN_CHANGE_GONE,    /* it was removed */
+	TN_CHANGE_WRITTEN, /* its bytes are others; the same may be told for many writes */
+	TN_CHANGE_STATUS,  /* its mode, owner, times; an empty name: the directory's own */
+	TN_CHANGE_LEFT,    /* it was renamed: away from here, and to here. The two halves have the same `pair` */
+	TN_CHANGE_CAME,
+	TN_CHANGE_LOST,    /* changes there were that are not told: look for yourself */
+	TN_CHANGES
+};
+
+struct tn_change {
+	uint8_t what; /* enum tn_change_what */
+	bool is_dir;  /* what `name` is or was */
+	uint32_t pair; /* of LEFT and CAME, else 0 */
+	struct tn_str name;
 };
 
 /* What TN_STATFS answers, as statfs(2). */

@@ -51,11 +51,20 @@ static void pass_stat(struct tn_req *r, const struct tn_stat *st)
 		p->outer->owner->stat(p->outer, st);
 }
 
+static void pass_change(struct tn_req *r, const struct tn_change *change)
+{
+	struct tn_req *outer = pass_of(r)->outer;
+
+	if (outer->owner->change)
+		outer->owner->change(outer, change);
+}
+
 static const struct tn_owner pass_owner = {
 	.done = pass_done,
 	.keep = pass_keep,
 	.entry = pass_entry,
 	.stat = pass_stat,
+	.change = pass_change,
 };
 
 enum tn_status tn_pass_on(struct tn_pass *p, struct tn_req *outer, struct tn_chan *to,

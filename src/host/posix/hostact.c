@@ -330,6 +330,8 @@ enum tn_status hf_flush(struct tn_req *r)
 {
 	struct hf_act *a = r->keeper;
 
+	if (r->type == TN_WATCH)
+		return hf_watch_flush(r);
 	if (!a)
 		return TN_DONE;
 	a->hf->stats.flushed++;

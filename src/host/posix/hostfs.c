@@ -159,6 +159,7 @@ static void host_free(struct tn_server *s)
 	}
 	hf_owners_free(hf->owners);
 	hf_users_free(hf);
+	hf_watcher_free(hf->watcher);
 	hf_locks_put();
 	tn_free(hf);
 }
@@ -192,6 +193,7 @@ static const struct tn_ops host_ops = {
 		[TN_SEEKHOLE] = hf_seekhole,
 		[TN_COPYRANGE] = hf_copyrange,
 		[TN_STATFS] = hf_statfs,
+		[TN_WATCH] = hf_watch,
 	},
 	.free = host_free,
 };

@@ -1,7 +1,7 @@
 /*
  * The inside of #host. place.c knows names and files and holds descriptors, look.c, act.c and actio.c make the calls,
  * hostact.c runs acts, hostfs.c, hostwalk.c, hostopen.c, hostio.c and hostset.c turn requests into acts and results into
- * answers, hostxattr.c and hostlock.c do both for attributes and locks, owner.c knows the names of users,
+ * answers, hostxattr.c and hostlock.c do both for attributes and locks, hostwatch.c tells of changes, owner.c knows the names of users,
  * hostuser.c as whom a call is made.
  *
  * An act is what one request has the kernel do. It is filled on the loop, runs either there or on a worker, and is
@@ -307,6 +307,14 @@ void hf_locks_put(void);
 /* c is clunked: what was locked by it is not locked any more. */
 void hf_locks_drop(const struct tn_chan *c);
 
+/* ---- changes: hostwatch.c ---- */
+
+/* What the kernel tells of directories that are watched; made with the first. */
+struct hf_watcher;
+void hf_watcher_free(struct hf_watcher *w); /* takes NULL; nobody watches any more */
+enum tn_status hf_watch(struct tn_req *r);
+enum tn_status hf_watch_flush(struct tn_req *r);
+
 /* ---- the server ---- */
 
 enum { HF_BUCKETS = 8192 };
@@ -316,6 +324,7 @@ struct hf {
 	struct tn_hostfs_options o;
 	struct tn_work *work; /* made when first needed */
 	struct hf_owners *owners;
+	struct hf_watcher *watcher;
 	struct hf_who *users; /* who came last comes first */
 	struct hf_place *root;
 	struct hf_place *lru_first,
