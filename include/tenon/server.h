@@ -259,11 +259,11 @@ struct tn_req {
 
 /*
  * TN_WATCH: whoever changes the directory chan, or a file by its name in it, owner->change hears of it. The request is kept
- * until it is flushed (TN_EINTR), the directory is removed (TN_ENOENT) or its server is lost. No memory grows while
- * nobody listens: what is too much is lost, and said to be.
+ * until it is flushed (TN_EINTR) or the directory is removed (TN_ENOENT); a connection that is lost is made again. No memory
+ * grows while nobody listens: what is too much is lost, and said to be.
  */
 enum tn_change_what {
-	TN_CHANGE_BEGUN,   /* from here on; the first of all */
+	TN_CHANGE_BEGUN,   /* from here on; the first of all, and after each loss of a connection */
 	TN_CHANGE_MADE,    /* `name` is new */
 	TN_CHANGE_GONE,    /* it was removed */
 	TN_CHANGE_WRITTEN, /* its bytes are others; the same may be told for many writes */

@@ -7,6 +7,7 @@
 #include "cmd/place.h"
 #include "cmd/say.h"
 #include "core/view.h"
+#include "fs/watch.h"
 #include "host/posix/hostfs.h"
 #include "host/posix/listen.h"
 #include "host/posix/node.h"
@@ -304,7 +305,11 @@ static int serve(struct export *e)
 		.arg = e };
 	int status;
 
-	e->service = tn_service_new(e->place.loop, e->server, &options);
+	options.beside = tn_watch_new(e->server);
+	options.aname = TN_WATCH_ANAME;
+	if (options.beside)
+		e->service = tn_service_new(e->place.loop, e->server, &options);
+	tn_server_put(options.beside);
 	if (!e->service)
 		return fail(NULL, TN_ENOMEM);
 	for (size_t i = 0; i < TN_COUNT(numbers); i++) {

@@ -223,9 +223,14 @@ struct tn_user *tn_call_user(struct tn_call *call, struct tn_str name, uint32_t 
 	return tn_user_new(name, uid, TN_NONUNAME);
 }
 
-struct tn_server *tn_call_server(const struct tn_call *call)
+struct tn_server *tn_call_server(const struct tn_call *call, struct tn_str aname)
 {
-	return call->conn->server;
+	const struct tn_conn *conn = call->conn;
+	size_t len = conn->beside ? tn_strlen(conn->aname) : 0;
+
+	if (conn->beside && aname.len == len && memcmp(aname.s, conn->aname, len) == 0)
+		return conn->beside;
+	return conn->server;
 }
 
 uint32_t tn_call_msize(const struct tn_call *call)

@@ -261,6 +261,8 @@ struct tn_client {
 struct tn_mnt {
 	struct tn_server s; /* first */
 	struct tn_client *client; /* counted */
+	struct tn_feed *feed;     /* while somebody watches: mntwatch.c */
+	uint32_t no_feed;         /* the generation of the connection whose peer has none; 0: not known */
 };
 
 static inline struct tn_client *tn_client_of(const struct tn_req *r)
@@ -484,6 +486,10 @@ void tn_mnt_start(struct tn_op *op);
 
 /* A request of this type may rightly take long. */
 bool tn_mnt_may_block(uint8_t type);
+
+/* TN_WATCH: no messages of its own; it reads the peer's file `watch`. */
+enum tn_status tn_mnt_watch(struct tn_req *r);
+void tn_mnt_watch_flush(struct tn_req *r);
 
 /* Nothing is outstanding any more of a flushed op: answers with what was done, or TN_EINTR. */
 void tn_mnt_drained(struct tn_op *op);

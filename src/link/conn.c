@@ -588,6 +588,12 @@ void tn_conn_users(struct tn_conn *conn,
 	conn->user_of = user_of;
 }
 
+void tn_conn_beside(struct tn_conn *conn, const char *aname, struct tn_server *server)
+{
+	conn->aname = aname;
+	conn->beside = tn_server_get(server);
+}
+
 struct tn_stream *tn_conn_stream(struct tn_conn *conn)
 {
 	return &conn->stream;
@@ -616,6 +622,7 @@ void tn_conn_free(struct tn_conn *conn)
 	tn_out_fini(&conn->out);
 	tn_fids_fini(&conn->fids);
 	tn_server_put(conn->server);
+	tn_server_put(conn->beside);
 	tn_free(conn);
 }
 

@@ -39,6 +39,12 @@ struct tn_conn *tn_conn_new(struct tn_server *server, const struct tn_conn_limit
  */
 void tn_conn_users(struct tn_conn *conn, struct tn_user *(*user_of)(struct tn_str name, uint32_t uid));
 
+/*
+ * Beside the trees of the conn's server, an attach of the name `aname` (which stays) is a TN_ATTACH at `server` (counted).
+ * Once, before anything has come.
+ */
+void tn_conn_beside(struct tn_conn *conn, const char *aname, struct tn_server *server);
+
 /* The engine of the conn, for a transport. */
 struct tn_stream *tn_conn_stream(struct tn_conn *conn);
 

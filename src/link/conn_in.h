@@ -33,6 +33,8 @@ struct tn_calls {
 struct tn_conn {
 	struct tn_stream stream; /* first: a stream is its conn */
 	struct tn_server *server;
+	struct tn_server *beside; /* counted, or NULL; for attaches of the name `aname` */
+	const char *aname;
 	struct tn_loop *loop;
 	struct tn_conn_limits limits;
 	uint8_t state;   /* enum tn_conn_state */

@@ -240,7 +240,9 @@ static enum tn_status serve_clunk(struct tn_req *r)
 
 static enum tn_status serve_flush(struct tn_req *r)
 {
-	if (r->keeper)
+	if (r->type == TN_WATCH)
+		tn_mnt_watch_flush(r);
+	else if (r->keeper)
 		tn_op_flush(r->keeper);
 	return TN_DONE;
 }
@@ -279,6 +281,7 @@ static const struct tn_ops ops = {
 		[TN_GETLOCK] = serve,
 		[TN_FSYNC] = serve,
 		[TN_STATFS] = serve,
+		[TN_WATCH] = tn_mnt_watch,
 	},
 	.free = mnt_free,
 };

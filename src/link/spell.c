@@ -133,12 +133,12 @@ static enum tn_status attach_ask(struct tn_call *call, struct tn_msg *m)
 	user = tn_call_user(call, m->uname, n_uname);
 	if (!user)
 		return tn_call_refuse(call, TN_ENOMEM);
-	call->newchan = tn_chan_new(tn_call_server(call), user);
+	call->newchan = tn_chan_new(tn_call_server(call, m->aname), user);
 	tn_user_put(user);
 	if (!call->newchan)
 		return tn_call_refuse(call, TN_ENOMEM);
 	tn_call_request(call, TN_ATTACH, NULL);
-	call->r.server = tn_call_server(call);
+	call->r.server = call->newchan->server;
 	call->r.user = user; /* the Chan holds it */
 	call->r.u.attach.newchan = call->newchan;
 	call->r.u.attach.auth = afid ? afid->chan : NULL;

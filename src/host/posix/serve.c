@@ -53,6 +53,7 @@ static void end_now(struct tn_task *task)
 	void *arg = s->ended_arg;
 
 	tn_server_put(s->server);
+	tn_server_put(s->o.beside);
 	tn_free(s);
 	if (ended)
 		ended(arg);
@@ -227,6 +228,8 @@ static struct member *member_new(struct tn_service *s, const char *peer)
 		return NULL;
 	}
 	tn_conn_users(m->conn, s->o.user_of);
+	if (s->o.beside)
+		tn_conn_beside(m->conn, s->o.aname, s->o.beside);
 	m->next = s->members;
 	if (m->next)
 		m->next->prev = m;
@@ -275,6 +278,8 @@ struct tn_service *tn_service_new(struct tn_host_loop *h, struct tn_server *serv
 	s->server = tn_server_get(server);
 	if (options)
 		s->o = *options;
+	if (s->o.beside)
+		tn_server_get(s->o.beside);
 	if (!s->o.conns_max)
 		s->o.conns_max = CONNS_MAX;
 	s->end.fn = end_now;
