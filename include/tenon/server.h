@@ -337,7 +337,8 @@ enum {
 	TN_SF_REMOTE = 4,    /* its answers come from elsewhere */
 	TN_SF_DEVICE = 8,    /* files are made up when they are read: length 0 says nothing, no page cache */
 	TN_SF_READONLY = 16,
-	TN_SF_OPENS_DEVICES = 32 /* device nodes of its host are opened by it: a door shows them as files */
+	TN_SF_OPENS_DEVICES = 32, /* device nodes of its host are opened by it: a door shows them as files */
+	TN_SF_SHARED = 64   /* others change its files without a request here: the host's. REMOTE: so it is anyway */
 };
 
 /* ---- for operations ---- */

@@ -293,7 +293,7 @@ static const struct {
 	[TN_SEEKHOLE] = { do_io, false },
 	[TN_COPYRANGE] = { do_copy, true },
 	[TN_STATFS] = { tn_view_do_shown, false },
-	[TN_WATCH] = { tn_view_do_shown, false },
+	[TN_WATCH] = { tn_view_watch, false },
 };
 
 /* No memory to serve r; but a clunk is the end of its fid all the same. */
@@ -328,6 +328,10 @@ static enum tn_status view_flush(struct tn_req *r)
 {
 	struct op *o = r->keeper;
 
+	if (o->fan) {
+		tn_view_watch_flush(o);
+		return TN_DONE;
+	}
 	if (o->by_name)
 		tn_name_flush(&o->name);
 	tn_flush(&o->pass.req);

@@ -53,9 +53,10 @@ struct op {
 	uint64_t serial;  /* of the head that is shown */
 	struct tn_str
 	    link; /* the name of an entry that is a symbolic link, or len 0; freed by the op */
-	uint64_t link_next;    /* the offset behind it */
-	uint64_t raw_next;     /* of a link that leads nowhere: given as it is */
-	struct tn_chan *asked; /* whose stat is asked for; counted */
+	uint64_t link_next;      /* the offset behind it */
+	uint64_t raw_next;       /* of a link that leads nowhere: given as it is */
+	struct tn_chan *asked;   /* whose stat is asked for; counted */
+	struct tn_view_fan *fan; /* TN_WATCH of a union: viewwatch.c */
 	struct tn_name name;
 };
 
@@ -152,5 +153,7 @@ enum tn_status tn_view_wstat(struct op *o);
 enum tn_status tn_view_remove(struct op *o);
 enum tn_status tn_view_rename(struct op *o);
 enum tn_status tn_view_make(struct op *o);
+enum tn_status tn_view_watch(struct op *o);
+void tn_view_watch_flush(struct op *o); /* with o->fan */
 
 #endif

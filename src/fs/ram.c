@@ -179,6 +179,7 @@ static enum tn_status ram_open(struct tn_req *r)
 	if ((r->flags & TN_OF_TRUNC) && !(n->mode & TN_DMAPPEND)) {
 		ram_data_resize(&n->u.data, &ram->tree.budget, 0);
 		ram_changed(n, ram_user(r));
+		ram_tell(ram, ram_id(r->chan), TN_CHANGE_WRITTEN);
 	}
 	r->chan->qid = ram_qid(n);
 	r->u.open.iounit = 0;
@@ -221,6 +222,7 @@ static enum tn_status ram_create(struct tn_req *r)
 	if (err != TN_OK)
 		return tn_fail(r, err);
 	ram_changed(ram_node_of(c), ram_user(r));
+	ram_tell(ram, id, TN_CHANGE_MADE);
 	n = ram_entry(&ram->tree, id)->node;
 	ram_give_group(n, ram_node_of(c), r);
 	if (n->mode & TN_DMEXCL)
@@ -292,8 +294,10 @@ static enum tn_status ram_write(struct tn_req *r)
 	err = ram_data_write(&n->u.data, &ram->tree.budget, off, r->u.io.data, &r->u.io.count);
 	if (err != TN_OK)
 		return tn_fail(r, err);
-	if (r->u.io.count > 0)
+	if (r->u.io.count > 0) {
 		ram_changed(n, ram_user(r));
+		ram_tell(ram, ram_id(r->chan), TN_CHANGE_WRITTEN);
+	}
 	return TN_DONE;
 }
 
@@ -330,6 +334,7 @@ static enum tn_status ram_fallocate(struct tn_req *r)
 	if (r->u.range.how == 0 && off + length > d->length)
 		ram_data_resize(d, &ram->tree.budget, off + length);
 	ram_changed(n, ram_user(r));
+	ram_tell(ram, ram_id(r->chan), TN_CHANGE_WRITTEN);
 	return TN_DONE;
 }
 
@@ -387,6 +392,8 @@ static const struct tn_ops ram_ops = {
 		[TN_FALLOCATE] = ram_fallocate,
 		[TN_SEEKHOLE] = ram_seekhole,
 		[TN_STATFS] = ram_statfs,
+		[TN_WATCH] = ram_watch,
+		[TN_FLUSH] = ram_flush,
 	},
 	.free = ram_free,
 };

@@ -293,7 +293,10 @@ enum tn_status ram_wstat(struct tn_req *r)
 	if (renames(r->chan, st)) {
 		uint32_t up = ram_entry_of(r->chan)->up;
 
+		ram_next_pair(ram);
+		ram_tell(ram, ram_id(r->chan), TN_CHANGE_LEFT);
 		err = ram_move(&ram->tree, ram_id(r->chan), up, st->name);
+		ram_tell(ram, ram_id(r->chan), TN_CHANGE_CAME); /* if it could not: it is back */
 		if (err != TN_OK) {
 			ram_owners_put(&owners);
 			return tn_fail(r, err);
@@ -304,8 +307,11 @@ enum tn_status ram_wstat(struct tn_req *r)
 	if ((st->valid & TN_ST_LENGTH) && !ram_is_dir(n)) {
 		ram_data_resize(&n->u.data, &ram->tree.budget, st->length);
 		ram_changed(n, who);
+		ram_tell(ram, ram_id(r->chan), TN_CHANGE_WRITTEN);
 	}
 	ram_owners_set(n, &owners, st);
+	if (st->valid & ~(uint64_t)(TN_ST_NAME | TN_ST_LENGTH))
+		ram_tell(ram, ram_id(r->chan), TN_CHANGE_STATUS);
 	if (st->valid & TN_ST_MODE)
 		n->mode = (n->mode & ~settable(r)) | (st->mode & settable(r));
 	set_times(n, st);

@@ -64,8 +64,10 @@ enum tn_err ram_remove_entry(struct ram *ram, uint32_t id, struct tn_user *who)
 {
 	enum tn_err err = may_unlink(ram, id, who);
 
-	if (err == TN_OK)
+	if (err == TN_OK) {
+		ram_tell(ram, id, TN_CHANGE_GONE);
 		unlink_it(ram, id, who);
+	}
 	return err;
 }
 
@@ -169,6 +171,27 @@ static enum tn_err move_over(struct rename *m, struct tn_user *who)
 	return err;
 }
 
+/* What is exchanged is two renames; one that cannot be done goes back to its name. */
+static void leave(const struct rename *m, uint32_t how)
+{
+	ram_next_pair(m->ram);
+	ram_tell(m->ram, m->from, TN_CHANGE_LEFT);
+	if (how != EXCHANGE)
+		return;
+	ram_next_pair(m->ram);
+	ram_tell(m->ram, m->to, TN_CHANGE_LEFT);
+}
+
+static void arrive(const struct rename *m, uint32_t how)
+{
+	if (how == EXCHANGE) {
+		ram_tell(m->ram, m->to, TN_CHANGE_CAME);
+		m->ram->pair--;
+	}
+	ram_tell(m->ram, m->from, TN_CHANGE_CAME);
+	m->ram->pair += how == EXCHANGE;
+}
+
 enum tn_status ram_rename(struct tn_req *r)
 {
 	struct ram *ram = ram_of(r->server);
@@ -180,8 +203,10 @@ enum tn_status ram_rename(struct tn_req *r)
 		return tn_fail(r, err);
 	if (m.to != 0 && ram_entry(&ram->tree, m.from)->node == ram_entry(&ram->tree, m.to)->node)
 		return TN_DONE; /* rename(2): two names of one file stay */
+	leave(&m, r->u.rename.how);
 	err = r->u.rename.how == EXCHANGE ? ram_exchange(&ram->tree, m.from, m.to)
 					  : move_over(&m, who);
+	arrive(&m, r->u.rename.how);
 	if (err != TN_OK)
 		return tn_fail(r, err);
 	ram_entry(&ram->tree, m.from)->node->ctime_ns = tn_time_ns();
@@ -211,6 +236,7 @@ enum tn_status ram_link_op(struct tn_req *r)
 		return tn_fail(r, err);
 	ram_entry(&ram->tree, id)->node->ctime_ns = tn_time_ns();
 	ram_changed(ram_node_of(r->chan), ram_user(r));
+	ram_tell(ram, id, TN_CHANGE_MADE);
 	return TN_DONE;
 }
 
@@ -250,6 +276,7 @@ enum tn_status ram_symlink(struct tn_req *r)
 		return tn_fail(r, err);
 	}
 	ram_changed(ram_node_of(r->chan), ram_user(r));
+	ram_tell(ram_of(r->server), id, TN_CHANGE_MADE);
 	return TN_DONE;
 }
 
@@ -300,5 +327,6 @@ enum tn_status ram_mknod(struct tn_req *r)
 		return tn_fail(r, err);
 	}
 	ram_changed(ram_node_of(r->chan), ram_user(r));
+	ram_tell(ram_of(r->server), id, TN_CHANGE_MADE);
 	return TN_DONE;
 }

@@ -14,6 +14,8 @@ struct ram {
 	struct tn_server s; /* first: a server is its ram */
 	struct ram_tree tree;
 	struct tn_locks locks;
+	struct ram_watch *watches; /* ramwatch.c */
+	uint32_t pair;
 	bool owner_bits_only;
 	bool unowned; /* the first who attaches becomes the root's owner */
 };
@@ -101,6 +103,12 @@ enum tn_status ram_statfs(struct tn_req *r);
 /* ramxattr.c */
 enum tn_status ram_xattrget(struct tn_req *r);
 enum tn_status ram_xattrset(struct tn_req *r);
+
+/* ramwatch.c. ram_tell: of the linked entry, behind the change, or before it goes. ram_next_pair: before a rename. */
+void ram_tell(struct ram *ram, uint32_t id, enum tn_change_what what);
+void ram_next_pair(struct ram *ram);
+enum tn_status ram_watch(struct tn_req *r);
+enum tn_status ram_flush(struct tn_req *r); /* of nothing else: all else is answered at once */
 
 /* ramlink.c: names that come, go and move. */
 

@@ -199,5 +199,6 @@ enum tn_status ram_xattrset(struct tn_req *r)
 	if (err != TN_OK)
 		return tn_fail(r, err);
 	n->ctime_ns = tn_time_ns();
+	ram_tell(ram_of(r->server), ram_id(r->chan), TN_CHANGE_STATUS);
 	return TN_DONE;
 }

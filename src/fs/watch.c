@@ -9,7 +9,14 @@
 #include "core/change.h"
 #include "core/mem.h"
 
-enum { WATCHES_MAX = 4096, BYTES_MAX = 256 * 1024, BYTES_FIRST = 1024, NAME_MAX = 4096 };
+enum {
+	FEEDS_MAX = 1024,
+	WATCHES_MAX = 4096,
+	WATCHES_ALL_MAX = 16384,
+	BYTES_MAX = 256 * 1024,
+	BYTES_FIRST = 1024,
+	NAME_MAX = 4096
+};
 
 struct feed;
 
@@ -44,9 +51,15 @@ struct feed {
 	struct tn_req *outer;
 };
 
-static struct tn_server *watched(const struct tn_server *s)
+struct server {
+	struct tn_server s;        /* first */
+	struct tn_server *watched; /* counted */
+	uint32_t n_open, n_watches;
+};
+
+static struct server *server_of(struct tn_server *s)
 {
-	return s->data;
+	return (struct server *)s;
 }
 
 static struct feed *feed_of(const struct tn_chan *c)
@@ -199,6 +212,7 @@ static void watch_end(struct watch *w)
 		at = &(*at)->next;
 	*at = w->next;
 	f->n_watches--;
+	server_of(f->server)->n_watches--;
 	tn_req_reset(&w->r);
 	tn_chan_put(w->at);
 	tn_chan_put(w->to);
@@ -277,7 +291,6 @@ static bool next_request(struct watch *w)
 	}
 	w->to = tn_chan_clone(w->at);
 	tn_req_init(&w->r, TN_WALK, w->at, &watch_owner);
-	w->r.flags = TN_OF_NOFOLLOW;
 	w->r.u.walk.names = w->names;
 	w->r.u.walk.qids = w->qids;
 	w->r.u.walk.n_names = n;
@@ -334,7 +347,7 @@ static enum tn_err watch_begin(struct feed *f, uint32_t number, struct tn_str na
 
 	if (find(f, number))
 		return TN_EEXIST;
-	if (f->n_watches == WATCHES_MAX)
+	if (f->n_watches == WATCHES_MAX || server_of(f->server)->n_watches == WATCHES_ALL_MAX)
 		return TN_ELIMIT_FILES;
 	if (name.len > NAME_MAX)
 		return TN_ENAMETOOLONG;
@@ -351,6 +364,7 @@ static enum tn_err watch_begin(struct feed *f, uint32_t number, struct tn_str na
 	w->next = f->watches;
 	f->watches = w;
 	f->n_watches++;
+	server_of(f->server)->n_watches++;
 	f->refs++;
 	watch_go(w);
 	return TN_OK;
@@ -434,7 +448,7 @@ static const struct tn_owner attach_owner = { .done = attach_done, .keep = attac
 
 static enum tn_status watch_attach(struct tn_req *r)
 {
-	struct tn_server *s = watched(r->server);
+	struct tn_server *s = server_of(r->server)->watched;
 	struct feed *f = feed_new(r->server, NULL);
 
 	if (!f)
@@ -472,8 +486,13 @@ static enum tn_status watch_walk(struct tn_req *r)
 
 static enum tn_status watch_open(struct tn_req *r)
 {
+	struct server *server = server_of(r->server);
+
 	if ((r->flags & TN_OF_ACCESS) == TN_OEXEC || r->flags & TN_OF_RCLOSE)
 		return tn_fail(r, TN_EACCES);
+	if (server->n_open == FEEDS_MAX)
+		return tn_fail(r, TN_ELIMIT_OPEN);
+	server->n_open++;
 	feed_of(r->chan)->is_open = true;
 	return TN_DONE;
 }
@@ -546,6 +565,7 @@ static enum tn_status watch_clunk(struct tn_req *r)
 		return TN_DONE;
 	r->chan->aux.p = NULL;
 	f->is_closed = true;
+	server_of(f->server)->n_open -= f->is_open;
 	for (;;) {
 		struct watch *w = f->watches;
 
@@ -575,7 +595,7 @@ static enum tn_status watch_stat(struct tn_req *r)
 
 static void watch_free(struct tn_server *s)
 {
-	tn_server_put(watched(s));
+	tn_server_put(server_of(s)->watched);
 	tn_free(s);
 }
 
@@ -596,11 +616,12 @@ static const struct tn_ops watch_ops = {
 
 struct tn_server *tn_watch_new(struct tn_server *server)
 {
-	struct tn_server *s = tn_alloc(sizeof(*s));
+	struct server *w = tn_alloc(sizeof(*w));
 
-	if (!s)
+	if (!w)
 		return NULL;
-	tn_server_init(s, &watch_ops, server->home, tn_server_get(server));
-	s->flags |= TN_SF_BLOCKS | TN_SF_DEVICE;
-	return s;
+	tn_server_init(&w->s, &watch_ops, server->home, w);
+	w->s.flags |= TN_SF_BLOCKS | TN_SF_DEVICE;
+	w->watched = tn_server_get(server);
+	return &w->s;
 }

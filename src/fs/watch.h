@@ -10,7 +10,8 @@
  *
  * A line of a write ends with a newline or the write. A line that cannot be understood is TN_EBADARG, and what stands
  * before it holds. NAME has \\ and \n as names in lines have. What is not read is kept up to 256 KiB a feed; then all is
- * thrown away and one `lost 0` tells it; watches go on. A feed has 4096 watches at most.
+ * thrown away and one `lost 0` tells it; watches go on. 1024 feeds may be open at a time (TN_ELIMIT_OPEN); a feed has 4096
+ * watches at most, all together 16384 (TN_ELIMIT_FILES).
  */
 #ifndef TN_FS_WATCH_H
 #define TN_FS_WATCH_H

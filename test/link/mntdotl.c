@@ -1057,7 +1057,7 @@ static bool see_entry(struct tn_req *r, const struct tn_stat *st, uint64_t next)
 	return n_seen < ((struct ask *)r)->room;
 }
 
-static const struct tn_owner seeing = { ask_done, ask_keep, see_entry, ask_stat };
+static const struct tn_owner seeing = { ask_done, ask_keep, see_entry, ask_stat, NULL };
 
 static void a_stat_that_cannot_be_had_is_left_out(void **state)
 {

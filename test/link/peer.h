@@ -562,7 +562,7 @@ static inline void ask_stat(struct tn_req *r, const struct tn_stat *st)
 	snprintf(a->st_name, sizeof(a->st_name), "%.*s", (int)st->name.len, st->name.s);
 }
 
-static const struct tn_owner ask_owner = { ask_done, ask_keep, ask_entry, ask_stat };
+static const struct tn_owner ask_owner = { ask_done, ask_keep, ask_entry, ask_stat, NULL };
 
 static inline struct ask *ask_new(enum tn_req_type type, struct tn_chan *c)
 {

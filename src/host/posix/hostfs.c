@@ -263,6 +263,7 @@ struct tn_server *tn_hostfs_new(struct tn_loop *loop, const char *root_path,
 	snprintf(hf->label, sizeof(hf->label), "#host%s%s", root_path[0] == '/' ? "" : "/",
 	    root_path);
 	hf->server.label = hf->label;
+	hf->server.flags |= TN_SF_SHARED;
 	if (hf->o.read_only)
 		hf->server.flags |= TN_SF_READONLY;
 	if (hf->o.devices)

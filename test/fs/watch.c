@@ -1,0 +1,267 @@
+/*
+ * The file `watch` over #ram: what is written, what is read, limits and ends. fs/watch.h.
+ */
+#include "fs/watch.h"
+
+#include "drive.h"
+#include "fs/ram.h"
+#include "host/posix/host.h"
+
+static struct tn_server *ram, *watch;
+static struct tn_chan *top, *feed; /* of the tree; the open file */
+static char text[1 << 19];
+
+static int set_up(void **state)
+{
+	enum tn_err err;
+
+	(void)state;
+	tn_loop_init(&loop, NULL, NULL);
+	ram = tn_ram_new(&loop, NULL);
+	watch = tn_watch_new(ram);
+	top = attach_as(ram, "glenda", "", &err);
+	assert_non_null(top);
+	feed = attach_as(watch, "glenda", TN_WATCH_ANAME, &err);
+	assert_non_null(feed);
+	assert_int_equal(open_chan(feed, TN_ORDWR), TN_OK);
+	n_done = 0;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	tn_chan_put(feed);
+	tn_chan_put(top);
+	while (tn_loop_next_ns(&loop) == 0)
+		tn_loop_run(&loop);
+	tn_server_put(watch);
+	tn_server_put(ram);
+	tn_loop_fini(&loop);
+	return 0;
+}
+
+static enum tn_err say(const char *line)
+{
+	struct tn_req r;
+
+	tn_req_init(&r, TN_WRITE, feed, &driver);
+	r.u.io.data = (uint8_t *)(uintptr_t)line;
+	r.u.io.count = (uint32_t)strlen(line);
+	return ask(&r);
+}
+
+/* What there is; a reader for whom there is nothing waits, and is flushed. */
+static const char *hear(uint32_t room)
+{
+	struct tn_req r;
+	uint32_t n = 0;
+
+	tn_req_init(&r, TN_READ, feed, &driver);
+	r.u.io.data = (uint8_t *)text;
+	r.u.io.count = room;
+	if (tn_submit(&r) == TN_LATER) {
+		tn_flush(&r);
+		assert_int_equal(r.err, TN_EINTR);
+	} else {
+		assert_int_equal(r.err, TN_OK);
+		n = r.u.io.count;
+	}
+	tn_req_reset(&r);
+	text[n] = '\0';
+	return text;
+}
+
+static struct tn_chan *create(const char *name, uint32_t perm)
+{
+	struct tn_chan *c = tn_chan_clone(top);
+	struct tn_req r;
+
+	tn_req_init(&r, TN_WALK, top, &driver);
+	r.u.walk.newchan = c;
+	assert_int_equal(ask(&r), TN_OK);
+	tn_req_init(&r, TN_CREATE, c, &driver);
+	r.flags = TN_OREAD;
+	r.u.create.name = str(name);
+	r.u.create.perm = perm;
+	r.u.create.gid = TN_NONUNAME;
+	assert_int_equal(ask(&r), TN_OK);
+	return c;
+}
+
+static void remove_it(struct tn_chan *c)
+{
+	struct tn_req r;
+
+	tn_req_init(&r, TN_REMOVE, c, &driver);
+	assert_int_equal(ask(&r), TN_OK);
+	tn_chan_put(c);
+}
+
+static void changes_below_what_was_named_are_told(void **state)
+{
+	struct tn_chan *c;
+
+	(void)state;
+	assert_int_equal(say("watch 5 "), TN_OK);
+	assert_string_equal(hear(4096), "begun 5 f 0 \n");
+	c = create("f", 0666);
+	assert_string_equal(hear(4096), "made 5 f 0 f\n");
+	remove_it(c);
+	assert_string_equal(hear(4096), "gone 5 f 0 f\n");
+	assert_int_equal(say("end 5"), TN_OK);
+	remove_it(create("g", 0666));
+	assert_string_equal(hear(4096), "");
+}
+
+static void a_watch_of_what_is_not_there_ends_with_the_cause(void **state)
+{
+	(void)state;
+	assert_int_equal(say("watch 1 not/there\nwatch 2 "), TN_OK);
+	assert_string_equal(hear(4096), "end 1 file does not exist\nbegun 2 f 0 \n");
+}
+
+static void a_directory_that_is_removed_ends_its_watch(void **state)
+{
+	struct tn_chan *d = create("d", TN_DMDIR | 0777);
+
+	(void)state;
+	assert_int_equal(say("watch 1 d"), TN_OK);
+	assert_string_equal(hear(4096), "begun 1 f 0 \n");
+	remove_it(d);
+	assert_string_equal(hear(4096), "end 1 file does not exist\n");
+}
+
+static void what_is_no_line_is_refused_and_what_stood_before_it_holds(void **state)
+{
+	static const char *const bad[] = { "watch", "watch x", "watch 1 .", "watch 1 ..",
+		"watch 1 a/..", "watch 1 ../a", "watch 1 \\x", "end", "end 1 x", "wait 1",
+		"watch 4294967296 " };
+
+	(void)state;
+	for (size_t i = 0; i < TN_COUNT(bad); i++) {
+		print_message("%s\n", bad[i]);
+		assert_int_equal(say(bad[i]), TN_EBADARG);
+	}
+	assert_int_equal(say("watch 1 \nwatch 1 "), TN_EEXIST);
+	assert_string_equal(hear(4096), "begun 1 f 0 \n");
+}
+
+/* A name may begin with dots. */
+static void dots_in_a_name_are_no_way_out(void **state)
+{
+	struct tn_chan *d = create("..d", TN_DMDIR | 0777);
+
+	(void)state;
+	assert_int_equal(say("watch 1 /..d/"), TN_OK);
+	assert_string_equal(hear(4096), "begun 1 f 0 \n");
+	remove_it(d);
+}
+
+static void a_reader_with_little_room_gets_whole_lines(void **state)
+{
+	(void)state;
+	assert_int_equal(say("watch 1 \nwatch 2 "), TN_OK);
+	assert_string_equal(hear(14), "begun 1 f 0 \n");
+	assert_string_equal(hear(5), "begun");
+	assert_string_equal(hear(4096), " 2 f 0 \n");
+}
+
+static void a_reader_that_waits_is_answered_when_something_happens(void **state)
+{
+	struct tn_req r;
+
+	(void)state;
+	assert_int_equal(say("watch 1 "), TN_OK);
+	hear(4096);
+	tn_req_init(&r, TN_READ, feed, &driver);
+	r.u.io.data = (uint8_t *)text;
+	r.u.io.count = 4096;
+	assert_int_equal(tn_submit(&r), TN_LATER);
+	remove_it(create("f", 0666));
+	assert_int_equal(n_done, 0);
+	tn_loop_run(&loop);
+	assert_int_equal(n_done, 1);
+	assert_int_equal(r.u.io.count, strlen("made 1 f 0 f\ngone 1 f 0 f\n"));
+	tn_req_reset(&r);
+}
+
+/* 256 KiB, fs/watch.h; a line is 26 bytes at most here. */
+static void what_nobody_reads_is_lost_and_said_to_be(void **state)
+{
+	uint32_t n = 0;
+
+	(void)state;
+	assert_int_equal(say("watch 1 "), TN_OK);
+	hear(4096);
+	for (int i = 0; i < 12000; i++)
+		remove_it(create("f", 0666));
+	assert_memory_equal(hear(sizeof(text) - 1), "lost 0 f 0 \n", 12);
+	for (const char *at = text; *at; at++)
+		n += *at == '\n';
+	assert_in_range(n, 2, 12000);
+	remove_it(create("f", 0666));
+	assert_string_equal(hear(4096), "made 1 f 0 f\ngone 1 f 0 f\n");
+}
+
+static void a_feed_has_4096_watches_at_most(void **state)
+{
+	char line[32];
+
+	(void)state;
+	for (int i = 0; i < 4096; i++) {
+		snprintf(line, sizeof(line), "watch %d ", i);
+		assert_int_equal(say(line), TN_OK);
+	}
+	assert_int_equal(say("watch 4096 "), TN_ELIMIT_FILES);
+	assert_int_equal(say("end 7"), TN_OK);
+	assert_int_equal(say("watch 4096 "), TN_OK);
+}
+
+static void who_may_not_read_a_directory_is_told_nothing_of_it(void **state)
+{
+	struct tn_chan *d = create("d", TN_DMDIR | 0700);
+	enum tn_err err;
+
+	(void)state;
+	tn_chan_put(feed);
+	feed = attach_as(watch, "boyd", TN_WATCH_ANAME, &err);
+	assert_int_equal(open_chan(feed, TN_ORDWR), TN_OK);
+	assert_int_equal(say("watch 1 d"), TN_OK);
+	assert_string_equal(hear(4096), "end 1 permission denied\n");
+	remove_it(d);
+}
+
+static void a_closed_feed_lets_go_of_its_watches(void **state)
+{
+	enum tn_err err;
+
+	(void)state;
+	assert_int_equal(say("watch 1 \nwatch 2 "), TN_OK);
+	tn_chan_put(feed);
+	feed = attach_as(watch, "glenda", TN_WATCH_ANAME, &err);
+	assert_int_equal(open_chan(feed, TN_ORDWR), TN_OK);
+	remove_it(create("f", 0666));
+	assert_string_equal(hear(4096), "");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(changes_below_what_was_named_are_told),
+		TEST(a_watch_of_what_is_not_there_ends_with_the_cause),
+		TEST(a_directory_that_is_removed_ends_its_watch),
+		TEST(what_is_no_line_is_refused_and_what_stood_before_it_holds),
+		TEST(dots_in_a_name_are_no_way_out),
+		TEST(a_reader_with_little_room_gets_whole_lines),
+		TEST(a_reader_that_waits_is_answered_when_something_happens),
+		TEST(what_nobody_reads_is_lost_and_said_to_be),
+		TEST(a_feed_has_4096_watches_at_most),
+		TEST(who_may_not_read_a_directory_is_told_nothing_of_it),
+		TEST(a_closed_feed_lets_go_of_its_watches),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
