@@ -156,10 +156,13 @@ static struct outcome stats(struct tn_changes *ch, const char *argument)
 	if (ch->f)
 		launch_fuse_stats(ch->f, &st);
 	if (asprintf(&o.text,
-		"requests %llu\nerrors %llu\ninterrupted %llu\nwalked_again %llu\nnodes %u\nchans %u\nopen %u\nmounts %zu\n",
+		"requests %llu\nerrors %llu\ninterrupted %llu\nwalked_again %llu\nnodes %u\nchans %u\nopen %u\nmounts %zu\n"
+		"watched %u\nraised %llu\nechoes %llu\nlost %llu\nnot_raised %llu\n",
 		(unsigned long long)st.requests, (unsigned long long)st.errors,
 		(unsigned long long)st.interrupted, (unsigned long long)st.walked_again, st.nodes,
-		st.chans, st.open, tn_shadow_count(ch->shadow)) < 0)
+		st.chans, st.open, tn_shadow_count(ch->shadow), st.watched,
+		(unsigned long long)st.raised, (unsigned long long)st.echoes,
+		(unsigned long long)st.lost, (unsigned long long)st.not_raised) < 0)
 		o.text = NULL;
 	return o;
 }

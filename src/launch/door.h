@@ -49,7 +49,8 @@ struct launch_fuse {
 	struct tn_locks flocks;
 	struct launch_op *lock_waiters; /* who came first comes first */
 	uint64_t lock_salt;
-	uint32_t telling; /* entries that the kernel is being told to forget */
+	struct launch_notify *notify; /* NULL: what others change is not raised in here */
+	uint32_t telling;             /* entries that the kernel is being told to forget */
 	bool freeing, has_ended;
 };
 
@@ -162,7 +163,12 @@ struct launch_op {
 	    any; /* its entries carry stats; the answer is full; the last request brought an entry */
 	bool is_union, is_listing, has_begun, tried;
 	struct launch_lock lock;
-	char aside[16]; /* rename: what the target is called until it is removed */
+	int error;                    /* what was answered; 0: that it was done */
+	struct launch_echo *echo;     /* what its server will tell of it: notify.h */
+	struct launch_follow *follow; /* for which it looks a directory up; counted */
+	struct launch_suspect *suspect; /* for which it looks again */
+	struct launch_raiser *raiser; /* for which it looks a file up */
+	char aside[16];               /* rename: what the target is called until it is removed */
 };
 
 /* ---- op.c ---- */

@@ -4,6 +4,7 @@
  * rules on the left of the door, POSIX's errors on the right: nothing else is decided here.
  */
 #include "launch/door.h"
+#include "launch/notify.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -189,8 +190,11 @@ struct launch_op *launch_op_with_name(fuse_req_t req, fuse_ino_t ino, const char
 
 static void do_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct launch_op *op = launch_op_with_name(req, parent, name);
+	struct launch_op *op;
 
+	if (launch_raised_lookup(req, parent, name))
+		return;
+	op = launch_op_with_name(req, parent, name);
 	if (op)
 		launch_op_run(op, launch_look_up);
 }
@@ -263,8 +267,11 @@ static void getattr_start(struct launch_op *op)
 
 static void do_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct launch_op *op = launch_op_new(launch_door_of(req), req, ino);
+	struct launch_op *op;
 
+	if (launch_raised_getattr(req, ino))
+		return;
+	op = launch_op_new(launch_door_of(req), req, ino);
 	if (!op)
 		return;
 	launch_take_handle(op, fi);
@@ -399,8 +406,12 @@ static void setattr_start(struct launch_op *op)
 static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
     struct fuse_file_info *fi)
 {
-	struct launch_op *op = launch_op_new(launch_door_of(req), req, ino);
+	struct launch_op *op;
 
+	if (launch_raised_setattr(req, ino))
+		return;
+	launch_notify_touches(launch_door_of(req), ino);
+	op = launch_op_new(launch_door_of(req), req, ino);
 	if (!op)
 		return;
 	launch_take_handle(op, fi);
@@ -542,16 +553,16 @@ const struct fuse_lowlevel_ops launch_fops = {
 	.getattr = do_getattr,
 	.setattr = do_setattr,
 	.readlink = do_readlink,
-	.mknod = launch_do_mknod,
-	.mkdir = launch_do_mkdir,
-	.unlink = launch_do_unlink,
-	.rmdir = launch_do_rmdir,
-	.symlink = launch_do_symlink,
-	.rename = launch_do_rename,
-	.link = launch_do_link,
-	.open = launch_do_open,
+	.mknod = launch_told_mknod,
+	.mkdir = launch_told_mkdir,
+	.unlink = launch_told_unlink,
+	.rmdir = launch_told_rmdir,
+	.symlink = launch_told_symlink,
+	.rename = launch_told_rename,
+	.link = launch_told_link,
+	.open = launch_told_open,
 	.read = launch_do_read,
-	.write = launch_do_write,
+	.write = launch_told_write,
 	.flush = launch_do_flush,
 	.release = launch_do_release,
 	.fsync = launch_do_fsync,
@@ -561,18 +572,18 @@ const struct fuse_lowlevel_ops launch_fops = {
 	.releasedir = launch_do_release,
 	.fsyncdir = launch_do_fsync,
 	.statfs = do_statfs,
-	.setxattr = launch_do_setxattr,
+	.setxattr = launch_told_setxattr,
 	.getxattr = launch_do_getxattr,
 	.listxattr = launch_do_listxattr,
-	.removexattr = launch_do_removexattr,
+	.removexattr = launch_told_removexattr,
 	.access = do_access,
 	.getlk = launch_do_getlk,
 	.setlk = launch_do_setlk,
 	.flock = launch_do_flock,
-	.create = launch_do_create,
+	.create = launch_told_create,
 	.ioctl = do_ioctl,
 	.poll = do_poll,
-	.fallocate = launch_do_fallocate,
-	.copy_file_range = launch_do_copy_file_range,
+	.fallocate = launch_told_fallocate,
+	.copy_file_range = launch_told_copy_file_range,
 	.lseek = launch_do_lseek,
 };

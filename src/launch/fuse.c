@@ -5,6 +5,7 @@
 
 #include "host/posix/hostfs.h"
 #include "launch/door.h"
+#include "launch/notify.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -225,11 +226,17 @@ bool launch_fuse_is_telling(const struct launch_fuse *f)
 	return f->telling > 0;
 }
 
+void launch_fuse_notify(struct launch_fuse *f, const struct tn_live_place *place)
+{
+	launch_notify_start(f, place);
+}
+
 void launch_fuse_stats(const struct launch_fuse *f, struct launch_fuse_stats *out)
 {
 	*out = f->stats;
 	out->nodes = (uint32_t)f->nodes.n_nodes;
 	out->chans = f->nodes.n_chans;
+	launch_notify_stats(f, out);
 }
 
 /* ---- the end ---- */
@@ -265,6 +272,7 @@ void launch_fuse_free(struct launch_fuse *f)
 		return;
 	f->freeing = true;
 	end(f);
+	launch_notify_stop(f);
 	flush_all(f);
 	while (f->ops || f->telling)
 		tn_host_loop_turn(tn_host_loop_core(f->hl));
@@ -276,6 +284,7 @@ void launch_fuse_free(struct launch_fuse *f)
 	tn_locks_fini(&f->flocks);
 	fuse_session_unmount(f->se);
 	fuse_session_destroy(f->se);
+	launch_notify_free(f);
 	free(f->buf.mem);
 	tn_proc_put(f->proc);
 	free(f);

@@ -58,10 +58,18 @@ bool launch_fuse_is_telling(const struct launch_fuse *f);
 int launch_fuse_show(struct launch_fuse *f, const char *name, struct tn_chan *c);
 void launch_fuse_hide(struct launch_fuse *f, const char *name);
 
+/* What others change at the servers is raised in here by inotify, for who watches it: the place is known now. notify.h */
+struct tn_live_place;
+void launch_fuse_notify(struct launch_fuse *f, const struct tn_live_place *place);
+
 /* What it has done: one table for #ns/stats. */
 struct launch_fuse_stats {
 	uint64_t requests, errors, interrupted, walked_again;
 	uint32_t nodes, chans, open;
+	/* notify.h: directories that are watched in here and followed at their servers; changes that were raised for them,
+	 * that were programs' own, that were too many (so many times), that could not be raised */
+	uint32_t watched;
+	uint64_t raised, echoes, lost, not_raised;
 };
 void launch_fuse_stats(const struct launch_fuse *f, struct launch_fuse_stats *out);
 

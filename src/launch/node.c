@@ -479,6 +479,30 @@ struct launch_node *launch_node_pinned(struct launch_nodes *t, struct launch_nod
 	return node;
 }
 
+struct launch_node *launch_node_known(const struct launch_nodes *t,
+    const struct launch_node *parent, struct tn_str name)
+{
+	return at_place(t, parent, name);
+}
+
+struct launch_node *launch_node_nobody(struct launch_nodes *t, struct launch_node *parent,
+    struct tn_str name, bool is_dir)
+{
+	struct launch_node *node = node_new(t, parent, name,
+	    (struct ident){ 0, t->generation + 1, is_dir }); /* no instance is 0 */
+
+	if (node) {
+		unlink_file(t, node);
+		leave_place(t, node);
+	}
+	return node;
+}
+
+void launch_node_looked_up(struct launch_node *node)
+{
+	count_lookup(node);
+}
+
 struct launch_node *launch_node_created(struct launch_nodes *t, struct launch_node *parent,
     struct tn_str name, const struct tn_chan *c)
 {

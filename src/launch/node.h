@@ -30,9 +30,13 @@ struct launch_node {
 	uint64_t lookups;     /* what the kernel holds */
 	uint64_t instance, qid_path; /* what the Chan must show when it is walked again */
 	uint64_t generation;
-	uint32_t refs; /* children, operations, handles; and one while lookups > 0 */
+	uint64_t
+	    touched_ns; /* when a program has changed it last, if its directory is followed: echo.c */
+	uint32_t touching; /* changes under way, the same */
+	uint32_t refs;     /* children, operations, handles; and one while lookups > 0 */
 	bool is_dir, in_lru, in_place, in_files;
-	bool direct; /* made up when read: no page cache */
+	bool followed; /* notify.c */
+	bool direct;   /* made up when read: no page cache */
 	bool
 	    plain; /* a file that has, or had, or is given its bytes by writing them: its length is true */
 	uint64_t length; /* as the kernel was told */
@@ -81,6 +85,17 @@ struct launch_node *launch_node_pinned(struct launch_nodes *t, struct launch_nod
 /* The same for a file that was just created and whose Chan is open, so that it is not the node's. c is borrowed. */
 struct launch_node *launch_node_created(struct launch_nodes *t, struct launch_node *parent,
     struct tn_str name, const struct tn_chan *c);
+
+/* The node that is at the place; borrowed, and no lookup. NULL: none is known. */
+struct launch_node *launch_node_known(const struct launch_nodes *t,
+    const struct launch_node *parent, struct tn_str name);
+
+/* A node of no server's, at no place: what the kernel gets for a moment. Counted. NULL: no memory. */
+struct launch_node *launch_node_nobody(struct launch_nodes *t, struct launch_node *parent,
+    struct tn_str name, bool is_dir);
+
+/* One more lookup of the kernel's. */
+void launch_node_looked_up(struct launch_node *node);
 
 /* The kernel has forgotten `n` lookups. */
 void launch_node_forget(struct launch_nodes *t, struct launch_node *node, uint64_t n);

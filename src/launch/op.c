@@ -4,6 +4,7 @@
  * recurses; what is kept comes back through a callback and starts that loop again.
  */
 #include "launch/door.h"
+#include "launch/notify_in.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -57,10 +58,17 @@ struct launch_op *launch_op_new(struct launch_fuse *f, fuse_req_t req, fuse_ino_
 {
 	struct launch_op *op = calloc(1, sizeof(*op));
 
-	f->stats.requests++;
+	f->stats.requests += req != NULL;
 	if (!op) {
-		fuse_reply_err(req, ENOMEM);
+		if (req) {
+			launch_notify_over(f, launch_notify_take(f), ENOMEM);
+			fuse_reply_err(req, ENOMEM);
+		}
 		return NULL;
+	}
+	if (req) {
+		op->echo = launch_notify_take(f);
+		launch_notify_asked(f, fuse_req_ctx(req)->pid);
 	}
 	op->f = f;
 	op->req = req;
@@ -69,7 +77,8 @@ struct launch_op *launch_op_new(struct launch_fuse *f, fuse_req_t req, fuse_ino_
 	if (f->ops)
 		f->ops->prev = op;
 	f->ops = op;
-	fuse_req_interrupt_func(req, interrupted, op);
+	if (req)
+		fuse_req_interrupt_func(req, interrupted, op);
 	return op;
 }
 
@@ -77,6 +86,14 @@ static void op_free(struct launch_op *op)
 {
 	struct launch_fuse *f = op->f;
 	struct launch_op *next_lister = launch_list_leave(op);
+
+	launch_notify_over(f, op->echo, op->error);
+	if (op->follow)
+		launch_follow_known(op->follow);
+	if (op->suspect)
+		launch_suspect_known(op);
+	if (op->raiser)
+		launch_raise_known(op);
 
 	if (op->prev)
 		op->prev->next = op->next;
@@ -123,6 +140,7 @@ void launch_op_end(struct launch_op *op)
 
 void launch_op_errno(struct launch_op *op, int number)
 {
+	op->error = number;
 	if (op->req) {
 		if (number)
 			op->f->stats.errors++;

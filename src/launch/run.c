@@ -313,6 +313,7 @@ static void on_mounted(struct server *s)
 	int error = -launch_fuse_start(s->door);
 
 	tn_shadow_place(s->shadow, &place);
+	launch_fuse_notify(s->door, &place);
 	if (!error)
 		error = listen_for(s, place.mntns);
 	if (!error && s->is_host_root)

@@ -122,8 +122,7 @@ uint64_t tn_call_lock_key(struct tn_call *call);
 /* The user that an attach says it is. Counted. NULL: no memory. */
 struct tn_user *tn_call_user(struct tn_call *call, struct tn_str name, uint32_t uid);
 
-/* The server that the conn serves, and what its peer agreed to. */
-/* Which server an attach of that name is for. */
+/* The server that an attach of that name is for; and what the peer agreed to. */
 struct tn_server *tn_call_server(const struct tn_call *call, struct tn_str aname);
 uint32_t tn_call_msize(const struct tn_call *call);
 enum tn_dialect tn_call_dialect(const struct tn_call *call);
