@@ -116,6 +116,7 @@ SUITES = [
     e2e('launch_posix'),
     e2e('launch_owners'),
     e2e('launch_live', alone=True),
+    e2e('launch_notify', alone=True),
     e2e('launch_load', alone=True),
     e2e('launch_churn', alone=True),
     e2e('launch_churn_long', alone=True, seconds=1800, long=True),

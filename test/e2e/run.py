@@ -18,7 +18,8 @@ sys.dont_write_bytecode = True
 import bench
 
 FILES = ['usage', 'commands', 'export', 'compose', 'devices', 'man', 'imports', 'launch_process', 'launch_terminal',
-         'launch_machine', 'launch_host', 'launch_live', 'launch_load', 'launch_churn']
+         'launch_machine', 'launch_host', 'launch_live', 'launch_notify',
+         'launch_load', 'launch_churn']
 
 
 def chosen(args, files):

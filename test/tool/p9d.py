@@ -201,6 +201,8 @@ class Conn:
     def do_attach(self, b):
         number, _, n = struct.unpack_from('<IIH', b)
         aname = b[12 + n:].decode()
+        if aname.split('/')[0] not in HOWS and aname:
+            raise Refused('unknown attach name')
         if aname:
             self.tree = self.server.trees.setdefault(aname, copied(self.server.tree))
         else:

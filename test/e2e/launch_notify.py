@@ -1,0 +1,410 @@
+"""inotify inside of `tenon run`: what others change at a server, another client or the server's own host, reaches who watches.
+
+Expectations: inotify(7); what programs inside do themselves is held against the same on a directory of the host.
+"""
+import os
+import pwd
+import subprocess
+import sys
+import time
+
+from bench import PATIENCE, Failed, case
+from people import people, wait_for
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'tool'))
+import p9
+
+SOON_S = 2.0 if 'ASAN_OPTIONS' in os.environ else 0.2
+TRIES = 3  # the machine may be busy with something else once
+PYTHON = 'python3'  # by PATH: an interpreter that everybody may use
+ME = pwd.getpwuid(os.getuid()).pw_name
+
+
+class Watcher:
+    """Who watches `places` inside: `lines` of what it has heard, without their times."""
+
+    def __init__(self, b, who, options, places, watched=1, seconds=60):
+        os.chmod(b.dir, 0o777)
+        self.b, self.lines, self.times, self.rest = b, [], [], ''
+        command = 'exec %stenon run %s %s %s %s %s %s' % (who, options, PYTHON, copy_of_watcher(b), seconds, watched,
+                                                        ' '.join(places))
+        self.p = b.start(command, stdin=subprocess.PIPE)
+        self.take(b.read_until(self.p, 'ready\n').split('ready\n')[1])
+        os.set_blocking(self.p.stdout.fileno(), False)
+
+    def take(self, text):
+        lines = (self.rest + text).split('\n')
+        self.rest = lines.pop()
+        for line in lines:
+            when, _, what = line.partition(' ')
+            self.times.append(float(when))
+            self.lines.append(what)
+
+    def read(self):
+        try:
+            self.take(os.read(self.p.stdout.fileno(), 1 << 20).decode())
+        except BlockingIOError:
+            pass
+
+    def hears(self, *wanted):
+        """Waits until the last lines are these, but for changes of attributes. -> when the first of them was heard"""
+        def there():
+            self.read()
+            return [x for x in self.lines if x in wanted or not x.startswith('ATTRIB')][-len(wanted):] == list(wanted)
+        wait_for(lambda: 'wanted %r, heard %r' % (wanted, self.lines[-20:]), there)
+        return self.times[self.lines.index(wanted[0])]
+
+    def forget(self):
+        self.read()
+        self.lines, self.times = [], []
+
+    def end(self):
+        self.p.stdin.close()
+        if self.p.wait(PATIENCE):
+            raise Failed('the watcher ended with %d' % self.p.returncode)
+
+
+def copy_of_watcher(b):
+    with open(os.path.join(HERE, 'watcher.py')) as f:
+        return b.write('watcher.py', f.read(), 0o644)
+
+
+def tree(b):
+    for name in ('share/d', 'local'):
+        os.makedirs(os.path.join(b.dir, name), exist_ok=True)
+        os.chmod(os.path.join(b.dir, name), 0o777)
+    os.chmod(os.path.join(b.dir, 'share'), 0o777)
+
+
+def host(b):
+    """Somebody on the server's own host. The names are of the exported tree."""
+    at = lambda name: os.path.join(b.dir, 'share', name)
+    return {
+        'create': lambda name: os.close(os.open(at(name), os.O_CREAT | os.O_EXCL | os.O_WRONLY)),
+        'write': lambda name: append(at(name)),
+        'rename': lambda name, new: os.rename(at(name), at(new)),
+        'remove': lambda name: os.unlink(at(name)),
+        'mkdir': lambda name: os.mkdir(at(name)),
+        'rmdir': lambda name: os.rmdir(at(name)),
+    }
+
+
+def append(path):
+    with open(path, 'a') as f:
+        f.write('more\n')
+
+
+class Other(p9.Client):
+    """Another client of the same server."""
+
+    def append(self, name):
+        f = self.open(name, p9.OWRITE)
+        self.write(f, b'more\n')
+        self.clunk(f)
+
+    def rename(self, name, new):
+        f = self.walk(name)
+        st = b'\xff' * 39 + p9.string(new) + p9.string('') * 3
+        st = len(st).to_bytes(2, 'little') + st
+        self.rpc(126, f.to_bytes(4, 'little') + len(st).to_bytes(2, 'little') + st)
+        self.clunk(f)
+
+    def table(self):
+        return {
+            'create': lambda name: self.clunk(self.create(name, 0o666, p9.OWRITE)),
+            'write': self.append,
+            'rename': self.rename,
+            'remove': self.remove,
+            'mkdir': self.mkdir,
+            'rmdir': self.remove,
+        }
+
+
+# What is done; what is heard of it, in place P.
+STORY = (
+    (('create', 'f'), ('CREATE P/f',)),
+    (('write', 'f'), ('MODIFY P/f',)),
+    (('rename', 'f', 'g'), ('MOVED_FROM P/f', 'MOVED_TO P/g')),
+    (('remove', 'g'), ('DELETE P/g',)),
+    (('mkdir', 's'), ('CREATE|DIR P/s',)),
+    (('rmdir', 's'), ('DELETE|DIR P/s',)),
+)
+
+
+def story(w, do, place):
+    """Each step is heard within SOON_S, exactly once, at one of TRIES at least."""
+    best = {}
+    for _ in range(TRIES):
+        for step, heard in STORY:
+            wanted = [line.replace('P/', place + '/') for line in heard]
+            w.forget()
+            begin = time.monotonic()
+            do[step[0]](*step[1:])
+            took = w.hears(*wanted) - begin
+            best[step[0]] = min(best.get(step[0], took), took)
+            extra = [line for line in w.lines if line not in wanted and not line.startswith('ATTRIB')]
+            if extra or len([line for line in w.lines if line in wanted]) != len(wanted):
+                raise Failed('%r is heard as %r' % (step, w.lines))
+    if max(best.values()) > SOON_S:
+        raise Failed('not within %g s: %r' % (SOON_S, best))
+    return best
+
+
+PLACES = (('-m /n/far=DIAL', 'far'), ("-o create -b /n/u='#ram' -m /n/raw=DIAL -a /n/u=/n/raw", 'u'))
+
+
+@case('what another client of the server creates, modifies, renames, deletes is heard inside within 200 ms')
+def _(b):
+    tree(b)
+    e = b.export('share')
+    for who in people():
+        for options, place in PLACES:
+            w = Watcher(b, who, options.replace('DIAL', "'%s'" % e.dial), ['/n/' + place])
+            with Other(e.dial, ME) as other:
+                story(w, other.table(), place)
+            w.end()
+
+
+@case('what the server\'s own host creates, modifies, renames, deletes is heard inside within 200 ms')
+def _(b):
+    tree(b)
+    e = b.export('share')
+    for who in people():
+        for options, place in PLACES:
+            w = Watcher(b, who, options.replace('DIAL', "'%s'" % e.dial), ['/n/' + place])
+            story(w, host(b), place)
+            w.end()
+
+
+@case('through an export of an import, and below an attach name, what the first server\'s host does is heard')
+def _(b):
+    tree(b)
+    e = b.export('share')
+    again = b.export("--clean -b '/ram=#ram' -m '/far=%s'" % e.dial)
+    for who in people():
+        for options, place in (("-m /n/twice='%s'" % b.export("'%s'" % e.dial).dial, 'twice'),
+                               ("-o aname=far -m /n/part='%s'" % again.dial, 'part')):
+            w = Watcher(b, who, options, ['/n/' + place])
+            story(w, host(b), place)
+            w.end()
+
+
+@case('in a union of directories of this host, what others do here is heard')
+def _(b):
+    tree(b)
+    for who in people():
+        w = Watcher(b, who, '-B $PWD/local=$PWD/share', [b.dir + '/local'])
+        story(w, host(b), 'local')
+        w.end()
+
+
+@case('a watched file tells its own changes, and its end; a rename into a watched directory tells both')
+def _(b):
+    tree(b)
+    e = b.export('share')
+    for who in people():
+        b.write('share/log', 'one\n', 0o666)
+        w = Watcher(b, who, "-m /n/far='%s'" % e.dial, ['/n/far/log', '/n/far/d'], watched=2)
+        append(b.dir + '/share/log')
+        w.hears('MODIFY log')
+        b.write('share/x', '')
+        os.rename(b.dir + '/share/x', b.dir + '/share/d/x')
+        w.hears('MOVED_TO d/x')
+        os.rename(b.dir + '/share/d/x', b.dir + '/share/x')
+        w.hears('MOVED_FROM d/x')
+        os.unlink(b.dir + '/share/log')
+        w.hears('ATTRIB log', 'DELETE_SELF log', 'IGNORED log')
+        os.rmdir(b.dir + '/share/d')
+        w.hears('DELETE_SELF d', 'IGNORED d')
+        w.end()
+        os.mkdir(b.dir + '/share/d')
+        os.chmod(b.dir + '/share/d', 0o777)
+
+
+OWN = """import os
+os.chdir(TOP)
+for i in range(20):
+    with open('f', 'w') as f:
+        f.write('text')
+    with open('f', 'a') as f:
+        f.write('more')
+    os.chmod('f', 0o600)
+    os.rename('f', 'g')
+    os.rename('g', 'd/h')
+    os.link('d/h', 'i')
+    os.unlink('d/h')
+    os.mkdir('s')
+    os.rmdir('s')
+    os.symlink('x', 'l')
+    os.unlink('l')
+    os.truncate('i', 2)
+    os.utime('i', (1, 1))
+    os.unlink('i')
+"""
+
+
+@case('what programs inside do is heard once, as on a disk')
+def _(b):
+    tree(b)
+    e = b.export('share')
+    os.mkdir(b.dir + '/local/d')
+    os.chmod(b.dir + '/local/d', 0o777)
+    for who in people():
+        heard = []
+        for options, top, watched in (('', b.dir + '/local', 0), ("-m /n/top='%s'" % e.dial, '/n/top', 2),
+                                      ('-o create -B %s/local=%s/share' % (b.dir, b.dir), b.dir + '/local', 2)):
+            script = b.write('own.py', OWN.replace('TOP', repr(top)), 0o644)
+            os.chmod(b.dir, 0o777)
+            r = b.run('%stenon run %s %s %s 60 %d do=%s %s %s/d' % (who, options, PYTHON, copy_of_watcher(b), watched,
+                                                                   script, top, top))
+            if r.returncode or not r.stdout.startswith(b'ready\n'):
+                raise Failed('%r: %s' % (options, r.stderr.decode()))
+            heard.append([line.split(' ', 1)[1].replace('local', 'top') for line in r.stdout.decode().splitlines()[1:]])
+        for options, got in zip(('an import', 'a union'), heard[1:]):
+            if got != heard[0]:
+                wrong = next(i for i, pair in enumerate(zip(got + [''], heard[0] + [''])) if pair[0] != pair[1])
+                raise Failed('in %s %r is heard, on a disk %r' % (options, got[wrong - 3:wrong + 4], heard[0][wrong - 3:wrong + 4]))
+
+
+# Within the time in which the first may have its echo.
+CLASH = """import time
+for name in (TOP + '/f', SHARE + '/f'):
+    with open(name, 'a') as f:
+        f.write('more')
+    time.sleep(0.03)
+"""
+
+
+@case('what others write to a file that a program inside has just written to is heard as well')
+def _(b):
+    tree(b)
+    e = b.export('share')
+    for who in people():
+        b.write('share/f', '', 0o666)
+        script = b.write('clash.py', CLASH.replace('TOP', "'/n/far'").replace('SHARE', repr(b.dir + '/share')), 0o644)
+        os.chmod(b.dir, 0o777)
+        r = b.run("%stenon run -m /n/far='%s' %s %s 60 1 while=%s /n/far" % (who, e.dial, PYTHON, copy_of_watcher(b), script))
+        lines = [line.split(' ', 1)[-1] for line in r.stdout.decode().splitlines()]
+        if r.returncode or lines != ['ready', 'MODIFY far/f', 'MODIFY far/f']:
+            raise Failed('%r %r' % (lines, r.stderr.decode()))
+
+
+@case('a server that is killed hangs nobody; when it is back its changes are told again')
+def _(b):
+    tree(b)
+    at = b.dir + '/server'
+    for who in people():
+        e = b.export("-l 'unix!%s' share" % at, listen=False)
+        os.chmod(at, 0o777)
+        w = Watcher(b, who, "-m /n/far='unix!%s'" % at, ['/n/far'])
+        os.mkdir(b.dir + '/share/s')
+        w.hears('CREATE|DIR far/s')
+        e.kill()
+        os.rmdir(b.dir + '/share/s')
+        e = b.export("-l 'unix!%s' share" % at, listen=False)
+        os.chmod(at, 0o777)
+        w.hears('ATTRIB|DIR far')  # something may have been missed
+        os.mkdir(b.dir + '/share/s')
+        w.hears('CREATE|DIR far/s')
+        e.kill()
+        os.rmdir(b.dir + '/share/s')
+        w.end()
+
+
+@case('thousands of changes come in order, or it is said that some are lost; and nothing is left of the name space')
+def _(b):
+    tree(b)
+    e = b.export('share')
+    for who in people():
+        w = Watcher(b, who, "-m /n/far='%s'" % e.dial, ['/n/far'])
+        for i in range(3000):
+            path = '%s/share/f%d' % (b.dir, i)
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+            os.unlink(path)
+        os.mkdir(b.dir + '/share/last')
+        os.rmdir(b.dir + '/share/last')
+        w.hears('DELETE|DIR far/last')
+        lost = [line for line in w.lines if line == 'ATTRIB|DIR far']
+        made = [int(line[len('CREATE far/f'):]) for line in w.lines if line.startswith('CREATE far/f')]
+        gone = [int(line[len('DELETE far/f'):]) for line in w.lines if line.startswith('DELETE far/f')]
+        if made != sorted(made) or gone != sorted(gone):
+            raise Failed('changes are heard out of order')
+        if not lost and (made != list(range(3000)) or gone != made):
+            raise Failed('%d and %d of 3000 changes are heard, and not that any are lost' % (len(made), len(gone)))
+        w.end()
+        wait_for('somebody is left', lambda: not mentions(e.dial))
+
+
+def mentions(text):
+    """Processes of `tenon run` with it in their command line."""
+    found = []
+    for pid in os.listdir('/proc'):
+        try:
+            with open('/proc/%s/cmdline' % pid, 'rb') as f:
+                line = f.read().split(b'\0')
+        except OSError:
+            continue
+        if b'run' in line and any(text.encode() in word for word in line):
+            found.append(pid)
+    return found
+
+
+@case('a server without the file: what programs inside do is heard, and nobody is asked twice')
+def _(b):
+    import p9d
+    with p9d.Server(p9d.Dir(f=p9d.File(b'text'))) as s:
+        for who in people():
+            script = b.write('own.py', "import os\nwith open('/n/far/f', 'a') as f:\n    f.write('more')\n", 0o644)
+            os.chmod(b.dir, 0o777)
+            r = b.run("%stenon run -m /n/far='%s' %s %s 60 0 do=%s /n/far" %
+                      (who, s.dial, PYTHON, copy_of_watcher(b), script))
+            lines = [line.split(' ', 1)[-1] for line in r.stdout.decode().splitlines()]
+            if r.returncode or lines != ['ready', 'MODIFY far/f']:
+                raise Failed('%r %r' % (lines, r.stderr.decode()))
+
+
+@case('the file `watch`: lines in, lines out; names that lead out, and what is no line, are refused')
+def _(b):
+    tree(b)
+    e = b.export('share')
+    with Other(e.dial, ME) as other, p9.Client(e.dial, ME, '#ns/watch') as c:
+        f = c.open('', p9.ORDWR)
+        c.write(f, b'watch 1 \nwatch 20 /d\nwatch 3 not/there')
+        lines = c.read(f).decode()
+        if lines != 'begun 1 f 0 \nbegun 20 f 0 \nend 3 file does not exist\n':
+            raise Failed(repr(lines))
+        other.put('/d/a\n\\', b'')
+        lines = c.read(f).decode()
+        if not lines.startswith('made 20 f 0 a\\n\\\\\n'):
+            raise Failed(repr(lines))
+        for wrong in (b'watch 1 d', b'watch 4 ../share', b'watch 4 d/..', b'watch x d', b'what 4 d', b'watch 4 a\\b', b'end 1 d'):
+            try:
+                c.write(f, wrong)
+                raise Failed('%r is taken' % wrong)
+            except p9.Error:
+                pass
+        c.write(f, b'end 20\nend 77')
+        os.mkdir(b.dir + '/share/s')
+        lines = c.read(f).decode()
+        while 'made 1 d 0 s\n' not in lines:
+            lines += c.read(f).decode()
+        if ' 20 ' in lines.split('made 1')[1]:
+            raise Failed(repr(lines))
+
+
+@case('an export by root tells of a directory only who may read it')
+def _(b):
+    if os.getuid():
+        return
+    tree(b)
+    os.chmod(b.dir, 0o777)
+    os.chmod(b.dir + '/share/d', 0o700)
+    e = b.export('share')
+    for who, wanted in (('root', 'begun 1 f 0 \n'), ('nobody', 'end 1 permission denied\n')):
+        with p9.Client(e.dial, who, '#ns/watch') as c:
+            f = c.open('', p9.ORDWR)
+            c.write(f, b'watch 1 d')
+            got = c.read(f).decode()
+            if got != wanted:
+                raise Failed('%s is told %r' % (who, got))
