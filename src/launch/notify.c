@@ -44,11 +44,6 @@ static bool is_marked(const struct launch_notify *n, const struct launch_node *n
 	       (key.ino == FUSE_ROOT_ID || found->generation == (uint32_t)node->generation);
 }
 
-bool launch_is_pinned(const struct launch_node *node)
-{
-	return node->pin && node->pin->count > 0;
-}
-
 /* ---- what is followed ---- */
 
 void launch_follow_put(struct launch_follow *w)

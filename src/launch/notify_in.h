@@ -95,7 +95,6 @@ struct launch_notify {
 void launch_follow_put(struct launch_follow *w); /* takes NULL */
 void launch_follow_known(struct launch_follow *w);
 void launch_event_free(struct launch_event *e);
-bool launch_is_pinned(const struct launch_node *node);
 
 /* The next event; NULL: none that is ripe. The caller's. */
 struct launch_event *launch_notify_next(struct launch_notify *n);

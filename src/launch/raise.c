@@ -348,8 +348,8 @@ static bool is_refused(const struct launch_raiser *r)
 	if (e->newname)
 		b = launch_node_known(t, e->to->node, str_of(e->newname));
 	return e->follow->ended || e->follow->cannot ||
-	       (e->to && (e->to->ended || e->to->cannot)) || (a && launch_is_pinned(a)) ||
-	       (b && launch_is_pinned(b));
+	       (e->to && (e->to->ended || e->to->cannot)) || (a && launch_node_is_pinned(a)) ||
+	       (b && launch_node_is_pinned(b));
 }
 
 static void fill_move(struct launch_raiser *r, struct launch_follow *from, const char *name,

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,10 +33,16 @@ static int clone_root(bool read_only)
 	return root;
 }
 
+/*
+ * The child stands in the host's name space, and the names on the way are a server's: one of them may be a symbolic link by
+ * now, which leads to the host's own files. None is followed, and nothing but our file system is entered.
+ */
 static int open_slot(struct child *c, const struct launch_command *m)
 {
+	const struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
 	const char *path = m->path[0] ? m->path : ".";
-	int fd = openat(c->root, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = (int)syscall(SYS_openat2, c->root, path, &how, sizeof(how));
 
 	if (fd < 0)
 		return errno;

@@ -244,6 +244,27 @@ for i in range(20):
 """
 
 
+# What is raised is done once more in this kernel, by names that the server may have changed meanwhile.
+@case('a server that makes a directory a symbolic link while it is watched leads nobody to the files of this host')
+def _(b):
+    for who in people():
+        tree(b)
+        for name in ('share/a/b/c', 'victim/b/c'):
+            os.makedirs(os.path.join(b.dir, name))
+        b.shows('chmod -R a+rwX share victim')
+        w = Watcher(b, who, "-m /n/far='%s'" % b.export('share').dial, ['/n/far/a/b/c', '/n/far/d'], watched=2)
+        os.rename(b.dir + '/share/a', b.dir + '/share/z')
+        os.symlink(b.dir + '/victim', b.dir + '/share/a')
+        for name in ('z/b/c/planted', 'd/marker'):
+            b.write('share/' + name, '')
+            time.sleep(0.05)
+        w.hears('CREATE d/marker')
+        if os.listdir(b.dir + '/victim/b/c'):
+            raise Failed('made on the host: %r' % os.listdir(b.dir + '/victim/b/c'))
+        w.end()
+        b.shows('rm -r share victim')
+
+
 @case('what programs inside do is heard once, as on a disk')
 def _(b):
     tree(b)
