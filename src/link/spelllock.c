@@ -77,8 +77,11 @@ static void lock_answer(struct tn_call *call, struct tn_msg *m)
 	m->status = call->stage;
 }
 
+/* Linux's client asks with the type "unlock" whatever it wants to know: who wants to write hears of every lock. */
 static enum tn_status getlock_ask(struct tn_call *call, struct tn_msg *m)
 {
+	if (m->lock_type == TN_LK_UNLOCK)
+		m->lock_type = TN_LK_WRITE;
 	return ask(call, m, TN_GETLOCK);
 }
 

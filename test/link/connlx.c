@@ -426,7 +426,7 @@ static const struct {
 } ranges[] = {
 	{ TN_LK_READ, 0, 0, 0, 0 },
 	{ TN_LK_WRITE, 5, 10, 0, 0 },
-	{ TN_LK_UNLOCK, 0, 0, 0, 22 },
+	{ TN_LK_UNLOCK, 0, 0, 0, 0 }, /* a getlock of Linux's client */
 	{ 3, 0, 0, 22, 22 },
 	{ 255, 0, 0, 22, 22 },
 	{ TN_LK_READ, INT64_MAX, 1, 0, 0 },
@@ -536,6 +536,13 @@ static void a_getlock_says_what_stands_in_the_way(void **state)
 	assert_int_equal(r.start, 1);
 	assert_int_equal(r.length, 2);
 	assert_int_equal(r.proc_id, 77);
+	/* v9fs_file_getlock(): always as if it were an unlock. */
+	fake.late = 0;
+	m.lock_type = TN_LK_UNLOCK;
+	assert_int_equal(ASK(m).type, TN_RGETLOCK);
+	assert_int_equal(fake.last.u.lock.type, TN_LK_WRITE);
+	m.lock_type = 3;
+	assert_int_equal(ASK(m).error, 22);
 }
 
 int main(void)
