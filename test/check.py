@@ -108,6 +108,7 @@ SUITES = [
     Suite('posix', ['test/posix/stages.py', '{build}', '--stage', '[lr]*'], 900),
     Suite('posix-mounts', ['test/posix/stages.py', '{build}', '--stage', 'mount-*'], 1200, long=True),
     Suite('posix-long', ['test/posix/stages.py', '{build}', '--only', 'ra*', '--long'], 14400, long=True),
+    Suite('vm', ['test/vm/run.py', '{build}'], 7200, needs='tools', long=True),
     Suite('oracle-linux', ['test/oracle_linux.py', '{build}'], 300, needs='oracle'),
     e2e('launch_process', alone=True),
     e2e('launch_terminal', alone=True),
