@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import guest
 
-FILES = ['locks']
+FILES = ['matrix', 'locks', 'machine']
 
 
 def chosen(args):
