@@ -3,7 +3,6 @@
 Expectations: inotify(7); what programs inside do themselves is held against the same on a directory of the host.
 """
 import os
-import pwd
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ import p9
 SOON_S = 2.0 if 'ASAN_OPTIONS' in os.environ else 0.2
 TRIES = 3  # the machine may be busy with something else once
 PYTHON = 'python3'  # by PATH: an interpreter that everybody may use
-ME = pwd.getpwuid(os.getuid()).pw_name
+ME = p9.me()
 
 
 class Watcher:

@@ -5,13 +5,12 @@ that lie, conn.c, hostile.c and limit.c for clients, fid.c for numbers of fids; 
 Here is what a person meets of it.
 """
 import os
-import pwd
 import re
 import struct
 
 from bench import PATIENCE, Failed, case
 from people import people
-from p9 import NOFID, NOTAG, Client, connect, string
+from p9 import NOFID, NOTAG, Client, connect, me, string
 from p9d import HOWS, Dir, File, Server
 
 # ---- servers ----
@@ -59,7 +58,7 @@ def frame(kind, body=b'', tag=1, size=None):
 
 
 VERSION = frame(100, struct.pack('<I', 8192) + string('9P2000'), NOTAG)
-ME = pwd.getpwuid(os.getuid()).pw_name  # an export by root knows only users of the host
+ME = me()  # an export by root knows only users of the host
 ATTACH = frame(104, struct.pack('<II', 0, NOFID) + string(ME) + string(''))
 SESSION = VERSION + ATTACH
 HANGS_UP = None

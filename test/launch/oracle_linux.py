@@ -12,7 +12,6 @@ import atexit
 import errno
 import json
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -347,7 +346,7 @@ class Driver:
         end = time.monotonic() + 10
         while True:
             try:
-                self.servers[name] = p9.Client(dial, uname=pwd.getpwuid(os.getuid()).pw_name)
+                self.servers[name] = p9.Client(dial, uname=p9.me())
                 self.servers[name].chmod('/', 0o775)
                 return
             except OSError:

@@ -5,6 +5,8 @@
 
 One request at a time, no cleverness: what it cannot do is not worth testing with it.
 """
+import os
+import pwd
 import socket
 import struct
 
@@ -32,6 +34,14 @@ def connect(dial, timeout=10):
         host, _, port = rest.rpartition('!')
         s = socket.create_connection((host, int(port)), timeout)
     return s
+
+
+def me():
+    """The user's name, as Tenon has it: who has none is his number."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 class Client:
