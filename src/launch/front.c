@@ -231,6 +231,33 @@ static int terminal(void)
 	return STDIN_FILENO;
 }
 
+/* 0: it is none, or not to be seen. */
+static pid_t parent_of(pid_t pid)
+{
+	char name[32], line[512];
+	const char *behind;
+	int parent = 0;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
+	f = fopen(name, "re");
+	if (f && fgets(line, sizeof(line), f) && (behind = strrchr(line, ')')))
+		sscanf(behind, ") %*c %d", &parent);
+	if (f)
+		fclose(f);
+	return (pid_t)parent;
+}
+
+/* The group that has the terminal, if CMD's shell has given it to it: when the job is in the background another has it. */
+static pid_t terminal_group_inside(const struct front *f)
+{
+	pid_t group = tcgetpgrp(terminal()), pid = group;
+
+	while (pid > 1 && pid != f->cmd)
+		pid = parent_of(pid);
+	return pid == f->cmd ? group : 0;
+}
+
 static void terminal_take_back(void)
 {
 	pid_t group = tcgetpgrp(terminal());
@@ -293,7 +320,7 @@ static void wake_command(struct front *f)
 static void stop_too(struct front *f)
 {
 	if (f->spec->pids)
-		f->tty_group = tcgetpgrp(terminal());
+		f->tty_group = terminal_group_inside(f);
 	f->has_stopped = false;
 	raise(SIGSTOP);
 	if (f->spec->pids)

@@ -11,7 +11,7 @@ import termios
 import time
 
 from bench import PATIENCE, Failed, case
-from people import marked, people, pids, stat_of, state_of, tell, wait_for
+from people import children, marked, people, pids, stat_of, state_of, tell, wait_for
 
 
 class Terminal:
@@ -175,7 +175,9 @@ def _(b):
     def scene(t, run):
         t.type(run + "sh -c 'read line; echo got $line; exit 6' &\n")
         t.expect('outer\\$ ')
-        t.type("until jobs | grep Stop''ped; do sleep 0.01; done\n")
+        # Not by a loop in the shell: it is to have the terminal when the job stops.
+        wait_for('the job has stopped', lambda: any(state_of(pid) == 'T' for pid in children(t.pid)))
+        t.type('jobs\n')
         t.expect('Stopped')
         t.expect('outer\\$ ')
         t.type('fg\n')
