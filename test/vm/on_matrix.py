@@ -33,6 +33,10 @@ DIFFERS = [
     Row('symlink link links fifo', 'EPERM', '9p2000', '', '', ''),
     # A stat of 9P2000.u has no count of links.
     Row('links', 'wrong 1', '9p2000.u', '', '', ''),
+    # create(5): a new file has its directory's group, and Tcreate names no other. A directory of the host asks its kernel.
+    Row('group', 'wrong 0', '9p2000.u', '', 'ram', 'daemon'),
+    # v9fs_test_inode() takes another qid.vers for another file: link(2) makes a new one, and the two names are cached apart.
+    Row('link', 'wrong', '9p2000.u', 'loose', 'directory', ''),
     Row('xattr', 'ENOTSUP', '9p2000 9p2000.u', '', '', ''),
     # v9fs maps shared and writable with a cache only.
     Row('mmap_write', 'EINVAL', '', 'none', '', ''),
