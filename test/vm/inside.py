@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import guest
 
-FILES = ['matrix', 'locks', 'machine']
+FILES = ['matrix', 'locks', 'machine', 'programs', 'posix']
 
 
 def chosen(args):
