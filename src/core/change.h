@@ -11,6 +11,9 @@
 
 #include "tenon/server.h"
 
+/* The attach name by which a server has such a file. */
+#define TN_WATCH_ANAME "#ns/watch"
+
 enum { TN_CHANGE_LINE_MAX = 1200, TN_CHANGE_END = TN_CHANGES };
 
 /* The line, with its newline, of a change; its length, or 0: the name is longer than a file's. */

@@ -16,9 +16,8 @@
 #ifndef TN_FS_WATCH_H
 #define TN_FS_WATCH_H
 
+#include "core/change.h" /* TN_WATCH_ANAME */
 #include "core/server.h"
-
-#define TN_WATCH_ANAME "#ns/watch"
 
 /* The file for `server` (counted), whose loop it is on. One reference. NULL: no memory. */
 struct tn_server *tn_watch_new(struct tn_server *server);

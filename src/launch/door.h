@@ -54,13 +54,13 @@ struct launch_fuse {
 	bool freeing, has_ended;
 };
 
-/* An open file or directory of the program's. */
 /* The kernel tells the process with a lock but not with an unlock, and a server knows an owner by both. */
 struct launch_locker {
 	uint64_t owner;
 	uint32_t pid;
 };
 
+/* An open file or directory of the program's. */
 struct launch_handle {
 	struct launch_handle *next, *prev; /* of the node's */
 	uint32_t

@@ -3,7 +3,8 @@
  * clientio.c (its bytes), bound.c (the bound on waiting), rpc.c (requests being served, tags, flushes), mfid.c (fids,
  * names below the attach), recover.c (walking again on a new connection, and to fids of an op's own), mnt.c (the table
  * of requests). How they are spelled: mntwalk.c and mntio.c in all dialects; mntfile.c and mntdir.c in 9P2000 and .u,
- * mntmake.c what .u adds; lfile.c, lattr.c, lname.c, ldir.c, lxattr.c, llock.c in .L; mntganesha.c is about one server.
+ * mntspecial.c what .u adds; mntopen.c, mntattr.c, mntname.c, mntlist.c, mntxattr.c, mntlock.c in .L. mntwatch.c is about
+ * changes at the peer; mntganesha.c is about one server.
  *
  *     tn_req --1:1-- tn_op --1:n-- tn_rpc --1:1-- a tag and a message
  *     tn_chan --1:1-- tn_mfid --n:1-- tn_root (an attach)
@@ -566,6 +567,9 @@ enum { TN_DEVICE_CHARS = 48 };
 enum tn_err tn_mnt_attr(
     const struct tn_msg *m, struct tn_qid was, struct tn_stat *st, char device[TN_DEVICE_CHARS]);
 void tn_mnt_fill_getattr(const struct tn_rpc *rpc, struct tn_msg *m);
+
+/* The late answer to a Twalk of one name: the peer knows newfid now. */
+void tn_mnt_newfid_late(struct tn_client *client, const struct tn_rpc *rpc, const struct tn_msg *m);
 
 /* op->newfid becomes the file that a rename is about, by its name in op->fid. It is clunked with the op. */
 void tn_op_find(struct tn_op *op, void (*then)(struct tn_op *op));

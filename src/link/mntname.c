@@ -44,17 +44,11 @@ static void is_not_there(const struct tn_rpc *rpc, const struct tn_msg *m)
 		tn_op_refused(rpc->op, m);
 }
 
-static void was_there(struct tn_client *client, const struct tn_rpc *rpc, const struct tn_msg *m)
-{
-	if (m->nwqid == 1)
-		rpc->newfid->generation = client->generation;
-}
-
 static const struct tn_step lookup_step = { .type = TN_TWALK,
 	.fill = fill_lookup,
 	.answer = is_there,
 	.refused = is_not_there,
-	.late = was_there };
+	.late = tn_mnt_newfid_late };
 
 /* The fid that is made if there is something has no owner but the message: it is clunked behind the answer. */
 void tn_op_must_lack(struct tn_op *op, struct tn_mfid *dir, void (*then)(struct tn_op *op))

@@ -276,7 +276,7 @@ static const char *found(const struct tn_rpc *rpc, const struct tn_msg *m)
 	return NULL;
 }
 
-static void found_late(struct tn_client *client, const struct tn_rpc *rpc, const struct tn_msg *m)
+void tn_mnt_newfid_late(struct tn_client *client, const struct tn_rpc *rpc, const struct tn_msg *m)
 {
 	if (m->nwqid == 1)
 		rpc->newfid->generation = client->generation;
@@ -285,7 +285,7 @@ static void found_late(struct tn_client *client, const struct tn_rpc *rpc, const
 static const struct tn_step find_step = { .type = TN_TWALK,
 	.fill = fill_find,
 	.answer = found,
-	.late = found_late };
+	.late = tn_mnt_newfid_late };
 
 void tn_op_find(struct tn_op *op, void (*then)(struct tn_op *op))
 {

@@ -11,7 +11,6 @@
 #include "core/name.h"
 #include "link/client.h"
 
-#define ANAME    "#ns/watch"
 #define RETRY_NS UINT64_C(2000000000)
 
 enum { READ_BYTES = 8192, NAME_BYTES = 8192, LINE_BYTES = NAME_BYTES + 32 };
@@ -351,7 +350,7 @@ static void ask_attach(struct tn_feed *f)
 	f->r.u.attach.newchan = f->chan;
 	f->r.u.attach.uname = (struct tn_str){ f->root->text, f->root->uname_len };
 	f->r.u.attach.n_uname = f->root->n_uname;
-	f->r.u.attach.aname = TN_STR(ANAME);
+	f->r.u.attach.aname = TN_STR(TN_WATCH_ANAME);
 	ask(f);
 }
 
