@@ -226,9 +226,14 @@ bool launch_fuse_is_telling(const struct launch_fuse *f)
 	return f->telling > 0;
 }
 
-void launch_fuse_notify(struct launch_fuse *f, const struct tn_live_place *place)
+void launch_fuse_notify(struct launch_fuse *f, const struct launch_bare *bare)
 {
-	launch_notify_start(f, place);
+	launch_notify_start(f, bare);
+}
+
+void launch_fuse_quiet(struct launch_fuse *f)
+{
+	launch_notify_stop(f);
 }
 
 void launch_fuse_stats(const struct launch_fuse *f, struct launch_fuse_stats *out)

@@ -58,9 +58,14 @@ bool launch_fuse_is_telling(const struct launch_fuse *f);
 int launch_fuse_show(struct launch_fuse *f, const char *name, struct tn_chan *c);
 void launch_fuse_hide(struct launch_fuse *f, const char *name);
 
-/* What others change at the servers is raised in here by inotify, for who watches it: the place is known now. notify.h */
-struct tn_live_place;
-void launch_fuse_notify(struct launch_fuse *f, const struct tn_live_place *place);
+/*
+ * What others change at the servers is raised by inotify, for who watches it: where the file system is, is known now. A
+ * mount of the host's that has ended, which who watches it would not hear of else, has to be told by launch_fuse_quiet.
+ * notify.h
+ */
+struct launch_bare;
+void launch_fuse_notify(struct launch_fuse *f, const struct launch_bare *bare);
+void launch_fuse_quiet(struct launch_fuse *f);
 
 /* What it has done: one table for #ns/stats. */
 struct launch_fuse_stats {

@@ -7,7 +7,7 @@
 
 #include "host/posix/node.h"
 #include "launch/doctor.h"
-#include "launch/fuse.h"
+#include "launch/notify.h"
 #include "lib/call.h"
 
 #include <errno.h>
@@ -20,6 +20,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,20 +44,29 @@ static bool lack(struct tn_host_mount *m, const char *what, const char *cause, c
 
 /* ---- which mount is ours ---- */
 
-/* The line of the mount with this number says that it is of our type. */
-static bool is_of_tenon(int mount_id)
+/* The line of the mount with this number says that it is of our type, and its device (NULL: is not asked for). */
+static bool find_mount(int mount_id, dev_t *device)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
 	char *line = NULL;
 	size_t size = 0;
+	unsigned high, low;
 	bool found = false;
 
 	while (f && !found && getline(&line, &size, f) > 0)
-		found = atoi(line) == mount_id && strstr(line, " - fuse.tenon ");
+		found = atoi(line) == mount_id && strstr(line, " - fuse.tenon ") &&
+			sscanf(line, "%*d %*d %u:%u", &high, &low) == 2;
 	free(line);
 	if (f)
 		fclose(f);
+	if (found && device)
+		*device = makedev(high, low);
 	return found;
+}
+
+static bool is_of_tenon(int mount_id)
+{
+	return find_mount(mount_id, NULL);
 }
 
 /* The number of the mount that dir is in; -1: errno. Asks nothing of the file system that is mounted there. */
@@ -258,6 +268,7 @@ struct serving {
 	struct tn_proc *proc;
 	struct launch_fuse *door;
 	uv_signal_t term;
+	uv_poll_t mounts; /* /proc/self/mountinfo changes */
 	int mount_id;
 };
 
@@ -285,6 +296,32 @@ static bool compose(struct serving *s)
 	return tn_compose_apply(c, s->proc) || fail(s->m, c->what, c->error);
 }
 
+/* Who watches a file holds our mount as long as we raise what he watches, so its end has to be seen. */
+static void mounts_changed(uv_poll_t *poll, int status, int events)
+{
+	struct serving *s = poll->data;
+
+	(void)status, (void)events;
+	if (is_of_tenon(s->mount_id))
+		return;
+	launch_fuse_quiet(s->door);
+	uv_poll_stop(poll);
+}
+
+/* Without it the mount works all the same. */
+static void notify(struct serving *s)
+{
+	struct launch_bare bare = { .dir = s->m->dir };
+	int mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+
+	if (mounts < 0 || !find_mount(s->mount_id, &bare.in.device))
+		return;
+	s->mounts.data = s;
+	if (uv_poll_init(tn_host_loop_uv(s->hl), &s->mounts, mounts) == 0 &&
+	    uv_poll_start(&s->mounts, UV_PRIORITIZED, mounts_changed) == 0)
+		launch_fuse_notify(s->door, &bare);
+}
+
 static bool open_door(struct serving *s)
 {
 	struct launch_fuse_options o = { .ended = ended, .arg = s };
@@ -295,8 +332,10 @@ static bool open_door(struct serving *s)
 	s->mount_id = mount_id_of(s->m->dir);
 	fcntl(o.fd, F_SETFL, fcntl(o.fd, F_GETFL) | O_NONBLOCK);
 	s->door = launch_fuse_new(s->hl, s->proc, &o);
-	if (s->door && launch_fuse_start(s->door) == 0)
+	if (s->door && launch_fuse_start(s->door) == 0) {
+		notify(s);
 		return true;
+	}
 	tn_host_unmount(s->m);
 	return fail(s->m, s->m->dir, "no memory for the FUSE session");
 }

@@ -458,15 +458,15 @@ void launch_notify_drop(struct launch_notify *n)
 
 /* ---- the door ---- */
 
-void launch_notify_start(struct launch_fuse *f, const struct tn_live_place *place)
+void launch_notify_start(struct launch_fuse *f, const struct launch_bare *bare)
 {
 	struct launch_notify *n = calloc(1, sizeof(*n));
 
 	if (!n)
 		return;
 	n->f = f;
-	n->place = *place;
-	n->watchers = launch_watchers_new(n, place->device);
+	n->bare = *bare;
+	n->watchers = launch_watchers_new(n, bare->in.device);
 	if (n->watchers)
 		f->notify = n;
 	else

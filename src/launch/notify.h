@@ -6,7 +6,7 @@
  * the same to its names once more, and what it asks for is answered "done" without a word to the server. launcher.md 5.
  *
  * The child holds the file system by a mount of its own while something is followed, so a name space ends at the latest
- * WATCHERS_NS behind its last process.
+ * WATCHERS_NS behind its last process, and the server of a mount of the host's when launch_fuse_quiet was called.
  */
 #ifndef TN_LAUNCH_NOTIFY_H
 #define TN_LAUNCH_NOTIFY_H
@@ -17,8 +17,14 @@
 struct launch_notify;
 struct launch_echo;
 
-/* Begins; the place is known now. Without memory nothing is raised. */
-void launch_notify_start(struct launch_fuse *f, const struct tn_live_place *place);
+/* Where the child takes the bare file system from. */
+struct launch_bare {
+	struct tn_live_place in; /* it is the root of this name space; with dir: its `device` alone */
+	const char *dir;         /* it is mounted here, in the host's own name space; borrowed; NULL: it is not */
+};
+
+/* Begins. Without memory nothing is raised. */
+void launch_notify_start(struct launch_fuse *f, const struct launch_bare *bare);
 
 /* Raises nothing any more. The child may wait for an answer of the door's: it is reaped when fuse's session has ended. */
 void launch_notify_stop(struct launch_fuse *f);

@@ -71,7 +71,7 @@ enum { DYING_MAX = 8 };
 
 struct launch_notify {
 	struct launch_fuse *f;
-	struct tn_live_place place;
+	struct launch_bare bare;
 	struct launch_watchers *watchers;
 	struct launch_mark *marks; /* by number */
 	size_t n_marks;

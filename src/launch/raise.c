@@ -493,25 +493,33 @@ static pid_t fork_child(const struct launch_notify *n, int sock, int mntns)
 	pid_t pid = fork();
 
 	if (pid == 0)
-		launch_raise_child(sock, mntns, &n->place);
+		launch_raise_child(sock, mntns, &n->bare);
 	return pid;
+}
+
+/* -1: nobody is in it any more. */
+static int open_place(const struct tn_live_place *place)
+{
+	pid_t by = tn_live_someone(place);
+	struct stat st;
+	char name[64];
+	int mntns;
+
+	snprintf(name, sizeof(name), "/proc/%d/ns/mnt", (int)by);
+	mntns = by ? open(name, O_RDONLY | O_CLOEXEC) : -1;
+	if (mntns < 0 || (fstat(mntns, &st) == 0 && st.st_ino == place->mntns))
+		return mntns;
+	close(mntns); /* the process is another */
+	return -1;
 }
 
 static bool start_child(struct launch_raiser *r)
 {
-	pid_t by = tn_live_someone(&r->n->place);
-	struct stat st;
-	char name[64];
-	int ends[2], mntns;
+	const struct launch_bare *bare = &r->n->bare;
+	int mntns = bare->dir ? -1 : open_place(&bare->in), ends[2];
 
-	snprintf(name, sizeof(name), "/proc/%d/ns/mnt", (int)by);
-	mntns = by ? open(name, O_RDONLY | O_CLOEXEC) : -1;
-	if (mntns < 0)
+	if (mntns < 0 && !bare->dir)
 		return false;
-	if (fstat(mntns, &st) < 0 || st.st_ino != r->n->place.mntns) { /* the process is another */
-		close(mntns);
-		return false;
-	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0) {
 		r->pid = fork_child(r->n, ends[1], mntns);
 		close(ends[1]);
@@ -521,7 +529,8 @@ static bool start_child(struct launch_raiser *r)
 	} else {
 		r->pid = -1;
 	}
-	close(mntns);
+	if (mntns >= 0)
+		close(mntns);
 	return r->pid > 0;
 }
 

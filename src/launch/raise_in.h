@@ -63,7 +63,8 @@ void launch_raise_attr(const struct launch_node *node, bool is_dir, struct stat 
 
 /* ---- raisechild.c ---- */
 
-/* In the forked child: takes a mount of the file system out of the name space mntns and obeys what comes by sock. */
-_Noreturn void launch_raise_child(int sock, int mntns, const struct tn_live_place *place);
+/* In the forked child: takes a mount of the file system for itself, out of the name space mntns (-1: bare->dir), and obeys
+ * what comes by sock. */
+_Noreturn void launch_raise_child(int sock, int mntns, const struct launch_bare *bare);
 
 #endif

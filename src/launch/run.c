@@ -8,6 +8,7 @@
 #include "host/posix/node.h"
 #include "launch/change.h"
 #include "launch/front.h"
+#include "launch/notify.h"
 #include "launch/sweep.h"
 #include "lib/call.h"
 
@@ -313,7 +314,7 @@ static void on_mounted(struct server *s)
 	int error = -launch_fuse_start(s->door);
 
 	tn_shadow_place(s->shadow, &place);
-	launch_fuse_notify(s->door, &place);
+	launch_fuse_notify(s->door, &(struct launch_bare){ .in = place });
 	if (!error)
 		error = listen_for(s, place.mntns);
 	if (!error && s->is_host_root)

@@ -8,6 +8,7 @@ import sys
 import time
 
 from bench import PATIENCE, Failed, case
+from launch_host import Place
 from people import people, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -21,13 +22,13 @@ ME = p9.me()
 
 
 class Watcher:
-    """Who watches `places` inside: `lines` of what it has heard, without their times."""
+    """Who watches `places` inside (options None: outside): `lines` of what it has heard, without their times."""
 
     def __init__(self, b, who, options, places, watched=1, seconds=60):
         os.chmod(b.dir, 0o777)
         self.b, self.lines, self.times, self.rest = b, [], [], ''
-        command = 'exec %stenon run %s %s %s %s %s %s' % (who, options, PYTHON, copy_of_watcher(b), seconds, watched,
-                                                        ' '.join(places))
+        inside = '' if options is None else 'tenon run %s ' % options
+        command = 'exec %s%s%s %s %s %s %s' % (who, inside, PYTHON, copy_of_watcher(b), seconds, watched, ' '.join(places))
         self.p = b.start(command, stdin=subprocess.PIPE)
         self.take(b.read_until(self.p, 'ready\n').split('ready\n')[1])
         os.set_blocking(self.p.stdout.fileno(), False)
@@ -219,6 +220,36 @@ def _(b):
         w.end()
         os.mkdir(b.dir + '/share/d')
         os.chmod(b.dir + '/share/d', 0o777)
+
+
+def until_followed(w, do, place):
+    """Nobody tells when the directory is followed: something is done there until it is heard."""
+    def heard():
+        do['create']('begin')
+        do['remove']('begin')
+        time.sleep(0.05)
+        w.read()
+        return 'DELETE %s/begin' % place in w.lines
+    wait_for('a change in %s is heard' % place, heard)
+
+
+@case('a mount by `tenon mount`: what others change is heard, and it ends at once while it is watched')
+def _(b):
+    for who in people():
+        with Place(b, who) as p:
+            os.unlink(b.dir + '/share/f')
+            for command in (p.tenon + 'unmount m', who + ('fusermount3 -u m' if who else 'umount m')):
+                p.mount()
+                w = Watcher(b, who, None, [p.m], watched=0)
+                until_followed(w, host(b), 'm')
+                story(w, host(b), 'm')
+                with Other(p.e.dial, ME) as other:
+                    story(w, other.table(), 'm')
+                b.shows(command)
+                w.hears('UNMOUNT|DIR m', 'IGNORED m')
+                p.nothing_left()
+                w.end()
+            b.shows('rm -rf m share')
 
 
 OWN = """import os
