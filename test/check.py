@@ -107,7 +107,9 @@ SUITES = [
     Suite('fault-fids_long', ['test/fault/run.py', '{build}', 'fids_long'], 1800, long=True),
     Suite('posix', ['test/posix/stages.py', '{build}', '--stage', '[lr]*'], 900),
     Suite('posix-mounts', ['test/posix/stages.py', '{build}', '--stage', 'mount-*'], 1200, long=True),
-    Suite('posix-long', ['test/posix/stages.py', '{build}', '--only', 'ra*', '--long'], 14400, long=True),
+    # What is random goes on for ten minutes, four times a stage, however many run; races are so many rounds, and want the cores.
+    Suite('posix-long', ['test/posix/stages.py', '{build}', '--only', 'random*', '--long', '--at-once', '9'], 3600, long=True),
+    Suite('posix-races-long', ['test/posix/stages.py', '{build}', '--only', 'races*', '--long'], 10800, long=True),
     Suite('vm', ['test/vm/run.py', '{build}'], 7200, needs='tools', long=True),
     Suite('oracle-linux', ['test/oracle_linux.py', '{build}'], 300, needs='oracle'),
     e2e('launch_process', alone=True),

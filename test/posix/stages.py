@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""stages.py BUILD [--only GLOB] [--stage GLOB] [--user UID] [--long] [--show]: run.py on what Tenon shows, stage by stage.
+"""stages.py BUILD [--only GLOB] [--stage GLOB] [--user UID] [--long] [--at-once N] [--show]: run.py on what Tenon shows, stage by stage.
 
 A stage is a file system of Tenon's (or the host's own, where every case passes). What differs is a row of the tables in
 docs/compatibility-matrix.md under "POSIX": rule, stages, cases. A case named there that passes, and one not named that
@@ -187,6 +187,7 @@ def arguments():
     ap.add_argument('--user', type=int)
     ap.add_argument('--seed', type=int)
     ap.add_argument('--long', action='store_true')
+    ap.add_argument('--at-once', type=int, default=2, metavar='N')
     ap.add_argument('--show', action='store_true')
     return ap.parse_args()
 
@@ -203,7 +204,7 @@ def main():
         result = Stage(name, a).run()
         times[name] = time.monotonic() - start
         return result
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(a.at_once) as pool:
         for name, result in zip(chosen, pool.map(one, chosen)):
             results[name] = result
             print('# %s: %d cases, %.1f s' % (name, len(result), times[name]), flush=True)
