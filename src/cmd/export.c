@@ -299,17 +299,17 @@ static void on_idle(void *arg)
 static int serve(struct export *e)
 {
 	static const int numbers[] = { SIGTERM, SIGINT };
-	/* The names and numbers of --map-user are the peers' own: this host has nothing to add. */
-	struct tn_service_options options = { .user_of = e->users ? NULL : tn_peer_user,
-		.idle = on_idle,
-		.arg = e };
+	struct tn_service_options options = { .idle = on_idle, .arg = e };
 	int status;
 
 	options.beside = tn_watch_new(e->server);
 	options.aname = TN_WATCH_ANAME;
-	if (options.beside)
+	/* The names and numbers of --map-user are the peers' own: this host has nothing to add. */
+	options.users = e->users ? NULL : tn_peers_new(e->server->home, tn_peer_user);
+	if (options.beside && (options.users || e->users))
 		e->service = tn_service_new(e->place.loop, e->server, &options);
 	tn_server_put(options.beside);
+	tn_server_put(options.users);
 	if (!e->service)
 		return fail(NULL, TN_ENOMEM);
 	for (size_t i = 0; i < TN_COUNT(numbers); i++) {

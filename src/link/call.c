@@ -216,13 +216,6 @@ uint64_t tn_call_lock_key(struct tn_call *call)
 	return conn->lock_key;
 }
 
-struct tn_user *tn_call_user(struct tn_call *call, struct tn_str name, uint32_t uid)
-{
-	if (call->conn->user_of)
-		return call->conn->user_of(name, uid);
-	return tn_user_new(name, uid, TN_NONUNAME);
-}
-
 struct tn_server *tn_call_server(const struct tn_call *call, struct tn_str aname)
 {
 	const struct tn_conn *conn = call->conn;
@@ -231,6 +224,11 @@ struct tn_server *tn_call_server(const struct tn_call *call, struct tn_str aname
 	if (conn->beside && aname.len == len && memcmp(aname.s, conn->aname, len) == 0)
 		return conn->beside;
 	return conn->server;
+}
+
+struct tn_server *tn_call_door(const struct tn_call *call, struct tn_server *server)
+{
+	return call->conn->users ? call->conn->users : server;
 }
 
 uint32_t tn_call_msize(const struct tn_call *call)

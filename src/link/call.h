@@ -119,11 +119,11 @@ void tn_call_attr_free(struct tn_call *call);
 /* What owners of locks of this connection are made from. */
 uint64_t tn_call_lock_key(struct tn_call *call);
 
-/* The user that an attach says it is. Counted. NULL: no memory. */
-struct tn_user *tn_call_user(struct tn_call *call, struct tn_str name, uint32_t uid);
-
-/* The server that an attach of that name is for; and what the peer agreed to. */
+/* The server that an attach of that name is for; who is asked for it, which is maybe somebody before it. */
 struct tn_server *tn_call_server(const struct tn_call *call, struct tn_str aname);
+struct tn_server *tn_call_door(const struct tn_call *call, struct tn_server *server);
+
+/* What the peer agreed to. */
 uint32_t tn_call_msize(const struct tn_call *call);
 enum tn_dialect tn_call_dialect(const struct tn_call *call);
 

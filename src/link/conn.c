@@ -582,10 +582,9 @@ struct tn_conn *tn_conn_new(struct tn_server *server, const struct tn_conn_limit
 	return conn;
 }
 
-void tn_conn_users(struct tn_conn *conn,
-    struct tn_user *(*user_of)(struct tn_str name, uint32_t uid))
+void tn_conn_users(struct tn_conn *conn, struct tn_server *users)
 {
-	conn->user_of = user_of;
+	conn->users = users ? tn_server_get(users) : NULL;
 }
 
 void tn_conn_beside(struct tn_conn *conn, const char *aname, struct tn_server *server)
@@ -623,6 +622,7 @@ void tn_conn_free(struct tn_conn *conn)
 	tn_fids_fini(&conn->fids);
 	tn_server_put(conn->server);
 	tn_server_put(conn->beside);
+	tn_server_put(conn->users);
 	tn_free(conn);
 }
 

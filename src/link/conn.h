@@ -34,10 +34,11 @@ struct tn_conn *tn_conn_new(struct tn_server *server, const struct tn_conn_limit
     void (*closed)(struct tn_conn *conn, void *arg), void *arg);
 
 /*
- * Who a peer is that says only a name, or only a number: user_of makes the user of what an attach says, "" or TN_NONUNAME
- * what it does not. Counted; NULL: no memory. Without it a user is what the peer says.
+ * Who peers are, where that is more than they say: each TN_ATTACH goes to `users` (counted) first, with a newchan whose user
+ * is as the peer says. That one may give newchan and the request another user, and hands it on to newchan->server. NULL: a
+ * user is what the peer says. Once, before anything has come.
  */
-void tn_conn_users(struct tn_conn *conn, struct tn_user *(*user_of)(struct tn_str name, uint32_t uid));
+void tn_conn_users(struct tn_conn *conn, struct tn_server *users);
 
 /*
  * Beside the trees of the conn's server, an attach of the name `aname` (which stays) is a TN_ATTACH at `server` (counted).

@@ -35,6 +35,7 @@ struct tn_conn {
 	struct tn_server *server;
 	struct tn_server *beside; /* counted, or NULL; for attaches of the name `aname` */
 	const char *aname;
+	struct tn_server *users; /* counted, or NULL; is asked first */
 	struct tn_loop *loop;
 	struct tn_conn_limits limits;
 	uint8_t state;   /* enum tn_conn_state */
@@ -76,7 +77,6 @@ struct tn_conn {
 	uint64_t ticked_in;    /* messages_in at the last tick */
 	void (*closed)(struct tn_conn *conn, void *arg);
 	void *arg;
-	struct tn_user *(*user_of)(struct tn_str name, uint32_t uid); /* NULL: as the peer says */
 	struct tn_conn_stats stats;
 	struct tn_out out;
 	uint8_t in_base[TN_IN_BASE];

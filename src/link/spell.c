@@ -130,7 +130,7 @@ static enum tn_status attach_ask(struct tn_call *call, struct tn_msg *m)
 
 	if (afid && !(afid->chan->flags & TN_CF_AUTH))
 		return tn_call_refuse(call, TN_EBADAUTH);
-	user = tn_call_user(call, m->uname, n_uname);
+	user = tn_user_new(m->uname, n_uname, TN_NONUNAME);
 	if (!user)
 		return tn_call_refuse(call, TN_ENOMEM);
 	call->newchan = tn_chan_new(tn_call_server(call, m->aname), user);
@@ -138,7 +138,7 @@ static enum tn_status attach_ask(struct tn_call *call, struct tn_msg *m)
 	if (!call->newchan)
 		return tn_call_refuse(call, TN_ENOMEM);
 	tn_call_request(call, TN_ATTACH, NULL);
-	call->r.server = call->newchan->server;
+	call->r.server = tn_call_door(call, call->newchan->server);
 	call->r.user = user; /* the Chan holds it */
 	call->r.u.attach.newchan = call->newchan;
 	call->r.u.attach.auth = afid ? afid->chan : NULL;

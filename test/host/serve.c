@@ -1,11 +1,14 @@
 /* src/host/posix/serve.c: whoever connects gets a conn, up to a limit. */
 #include "host/posix/serve.h"
 
+#include "core/chan.h"
 #include "engine.h"
 #include "fs/root.h"
 #include "host/posix/listen.h"
+#include "host/posix/peer.h"
 #include "host/posix/stream.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -38,6 +41,25 @@ static void end_seen(void *arg)
 	ended = true;
 }
 
+/* A name service that knows everybody at once, but for "slow": that one when a byte is in the pipe, or not at all. */
+static int slow[2];
+
+static struct tn_user *look_up(struct tn_str name, uint32_t uid)
+{
+	struct pollfd p = { .fd = slow[0], .events = POLLIN };
+	char byte;
+
+	if (name.len == 4 && memcmp(name.s, "slow", 4) == 0 &&
+	    (poll(&p, 1, 10000) != 1 || read(slow[0], &byte, 1) != 1))
+		return NULL;
+	return tn_user_new(name, uid, TN_NONUNAME);
+}
+
+static void let_slow_go_on(void)
+{
+	assert_int_equal(write(slow[1], "", 1), 1);
+}
+
 static int set_up(void **state)
 {
 	struct tn_service_options o = { .conns_max = 2, .idle = idle };
@@ -46,7 +68,10 @@ static int set_up(void **state)
 	h = tn_host_loop_new();
 	loop = tn_host_loop_core(h);
 	server = tn_rootfs_new(loop);
+	o.users = tn_peers_new(loop, look_up);
 	service = tn_service_new(h, server, &o);
+	tn_server_put(o.users);
+	assert_int_equal(pipe(slow), 0);
 	idles = 0;
 	ended = false;
 	return 0;
@@ -60,7 +85,18 @@ static int tear_down(void **state)
 		tn_host_loop_turn(loop);
 	tn_server_put(server);
 	tn_host_loop_free(h);
+	close(slow[0]);
+	close(slow[1]);
 	return 0;
+}
+
+static void say(struct engine *e, const struct tn_msg *m)
+{
+	uint8_t frame[64];
+	size_t len;
+
+	assert_int_equal(tn_msg_encode(m, TN_9P2000, frame, sizeof(frame), &len), TN_CODEC_OK);
+	engine_send(e, frame, len);
 }
 
 /* Sends Tversion and gives what comes back, or hangs up, as it was decoded. */
@@ -70,11 +106,8 @@ static void ask_version(struct engine *e, struct tn_msg *answer)
 		.tag = TN_NOTAG,
 		.msize = 8192,
 		.version = TN_STR("9P2000") };
-	uint8_t frame[64];
-	size_t len;
 
-	assert_int_equal(tn_msg_encode(&m, TN_9P2000, frame, sizeof(frame), &len), TN_CODEC_OK);
-	engine_send(e, frame, len);
+	say(e, &m);
 	while (!e->hung_up && tn_frame_len(e->in, e->in_len, 8192) <= 0)
 		tn_host_loop_turn(loop);
 	assert_true(tn_frame_len(e->in, e->in_len, 8192) > 0);
@@ -215,6 +248,102 @@ static void an_end_hangs_up_on_everybody(void **state)
 	service = tn_service_new(h, server, NULL); /* for tear_down */
 }
 
+/* ---- a slow name service ---- */
+
+/* The next message that has come; those of `but` are passed over. */
+static struct tn_msg hear(struct engine *e, uint8_t but)
+{
+	struct tn_msg m = { .type = 0 };
+	int32_t len = 0;
+
+	do {
+		while (!e->hung_up && (len = tn_frame_len(e->in, e->in_len, 8192)) == 0)
+			tn_host_loop_turn(loop);
+		assert_true(len > 0);
+		assert_int_equal(tn_msg_decode(&m, TN_9P2000, e->in, (size_t)len), TN_CODEC_OK);
+		e->in_len -= (size_t)len;
+		memmove(e->in, e->in + len, e->in_len);
+	} while (m.type == but);
+	return m;
+}
+
+static void come(struct engine *e, const char *at)
+{
+	struct tn_msg m;
+
+	join(e, at);
+	ask_version(e, &m);
+	engine_drain(e);
+}
+
+static void attach(struct engine *e, uint16_t tag, const char *name)
+{
+	struct tn_msg m = { .type = TN_TATTACH, .tag = tag, .fid = 1, .afid = TN_NOFID };
+
+	m.uname = (struct tn_str){ name, (uint32_t)strlen(name) };
+	say(e, &m);
+}
+
+/* architecture.md: nothing waits. */
+static void while_a_users_name_is_looked_up_others_are_answered(void **state)
+{
+	struct engine one, other;
+	const char *at;
+
+	(void)state;
+	assert_int_equal(tn_service_listen(service, AT, &at, words), TN_OK);
+	come(&one, at);
+	come(&other, at);
+	attach(&one, 1, "slow");
+	for (unsigned i = 0; i < 20; i++) {
+		struct tn_msg m = { .type = TN_TCLUNK, .tag = 2, .fid = 1 };
+
+		attach(&other, 2, "quick");
+		assert_int_equal(hear(&other, 0).type, TN_RATTACH);
+		say(&other, &m);
+		assert_int_equal(hear(&other, 0).type, TN_RCLUNK);
+	}
+	assert_int_equal(one.in_len, 0);
+	let_slow_go_on();
+	assert_int_equal(hear(&one, 0).type, TN_RATTACH);
+	leave(&one);
+	leave(&other);
+}
+
+/* flush(5): what it asked for is over, and the fid is as it was. */
+static void an_attach_is_flushed_while_its_user_is_looked_up(void **state)
+{
+	struct tn_msg m = { .type = TN_TFLUSH, .tag = 2, .oldtag = 1 };
+	struct engine e;
+	const char *at;
+
+	(void)state;
+	assert_int_equal(tn_service_listen(service, AT, &at, words), TN_OK);
+	come(&e, at);
+	attach(&e, 1, "slow");
+	say(&e, &m);
+	assert_int_equal(hear(&e, TN_RERROR).type, TN_RFLUSH);
+	attach(&e, 1, "quick");
+	assert_int_equal(hear(&e, 0).type, TN_RATTACH);
+	let_slow_go_on(); /* to nobody */
+	leave(&e);
+}
+
+static void who_hangs_up_while_his_name_is_looked_up_is_gone(void **state)
+{
+	struct engine e;
+	const char *at;
+
+	(void)state;
+	assert_int_equal(tn_service_listen(service, AT, &at, words), TN_OK);
+	come(&e, at);
+	attach(&e, 1, "slow");
+	leave(&e);
+	while (idles == 0)
+		tn_host_loop_turn(loop);
+	let_slow_go_on();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -225,6 +354,9 @@ int main(void)
 		TEST(what_cannot_be_listened_at_is_said),
 		TEST(a_connection_that_is_there_already_is_served),
 		TEST(an_end_hangs_up_on_everybody),
+		TEST(while_a_users_name_is_looked_up_others_are_answered),
+		TEST(an_attach_is_flushed_while_its_user_is_looked_up),
+		TEST(who_hangs_up_while_his_name_is_looked_up_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,13 +92,23 @@ static void the_number_of_an_attach_is_who_asks(void **state)
 	assert_int_equal(fake.uid, TN_NONUNAME);
 }
 
-/* As a host with one user, 0 and root. */
-static struct tn_user *user_of(struct tn_str name, uint32_t uid)
+/* As a host with one user, 0 and root, who stands before the server; it refuses 99. */
+static enum tn_status users_attach(struct tn_req *r)
 {
-	if (uid == 0 || (name.len == 4 && memcmp(name.s, "root", 4) == 0))
-		return tn_user_new(TN_STR("root"), 0, 0);
-	return uid == 99 ? NULL : tn_user_new(name, uid, TN_NONUNAME);
+	struct tn_chan *c = r->u.attach.newchan;
+	const struct tn_user *said = c->user;
+
+	if (said->uid == 99)
+		return tn_fail(r, TN_ENOMEM);
+	if (said->uid == 0 || (said->len == 4 && memcmp(said->name, "root", 4) == 0)) {
+		tn_user_put(c->user);
+		c->user = r->user = tn_user_new(TN_STR("root"), 0, 0);
+	}
+	r->server = c->server;
+	return tn_server_call(r);
 }
+
+static const struct tn_ops users_ops = { .name = "users", .op = { [TN_ATTACH] = users_attach } };
 
 /* v9fs_fid_lookup_with_uid(): each user of the kernel's attaches by number, without a name. */
 static const struct {
@@ -117,8 +127,11 @@ static const struct {
 
 static void half_a_user_is_whom_the_host_knows_by_it(void **state)
 {
+	static struct tn_server users_server; /* stays longer than the conn */
+
 	(void)state;
-	tn_conn_users(peer.conn, user_of);
+	tn_server_init(&users_server, &users_ops, &loop, NULL);
+	tn_conn_users(peer.conn, &users_server);
 	for (size_t i = 0; i < TN_COUNT(users); i++) {
 		struct tn_msg m = t_attach(1, 9, TN_NOFID);
 		const struct tn_user *is;

@@ -54,6 +54,7 @@ static void end_now(struct tn_task *task)
 
 	tn_server_put(s->server);
 	tn_server_put(s->o.beside);
+	tn_server_put(s->o.users);
 	tn_free(s);
 	if (ended)
 		ended(arg);
@@ -227,7 +228,7 @@ static struct member *member_new(struct tn_service *s, const char *peer)
 		tn_free(m);
 		return NULL;
 	}
-	tn_conn_users(m->conn, s->o.user_of);
+	tn_conn_users(m->conn, s->o.users);
 	if (s->o.beside)
 		tn_conn_beside(m->conn, s->o.aname, s->o.beside);
 	m->next = s->members;
@@ -280,6 +281,8 @@ struct tn_service *tn_service_new(struct tn_host_loop *h, struct tn_server *serv
 		s->o = *options;
 	if (s->o.beside)
 		tn_server_get(s->o.beside);
+	if (s->o.users)
+		tn_server_get(s->o.users);
 	if (!s->o.conns_max)
 		s->o.conns_max = CONNS_MAX;
 	s->end.fn = end_now;

@@ -11,8 +11,7 @@ struct tn_service;
 
 struct tn_service_options {
 	struct tn_conn_limits conn;
-	/* Who a peer is (tn_conn_users); NULL: as it says. */
-	struct tn_user *(*user_of)(struct tn_str name, uint32_t uid);
+	struct tn_server *users;  /* counted; who peers are (tn_conn_users). NULL: as they say */
 	uint32_t conns_max;       /* at a time; who comes then is told TN_ELIMIT_CONNS. 0: 1024 */
 	struct tn_server *beside; /* counted; for attaches of the name `aname` (conn.h). NULL: none */
 	const char *aname;        /* stays */
