@@ -4,7 +4,7 @@
  * names below the attach), recover.c (walking again on a new connection, and to fids of an op's own), mnt.c (the table
  * of requests). How they are spelled: mntwalk.c and mntio.c in all dialects; mntfile.c and mntdir.c in 9P2000 and .u,
  * mntspecial.c what .u adds; mntopen.c, mntattr.c, mntname.c, mntlist.c, mntxattr.c, mntlock.c in .L. mntwatch.c is about
- * changes at the peer; mntganesha.c is about one server.
+ * changes at the peer; mntquirk.c is about servers that want something else.
  *
  *     tn_req --1:1-- tn_op --1:n-- tn_rpc --1:1-- a tag and a message
  *     tn_chan --1:1-- tn_mfid --n:1-- tn_root (an attach)
@@ -193,6 +193,18 @@ enum tn_client_state {
 	TN_CLIENT_READY
 };
 
+/* What a server is known by; mntquirk.c says which one that is. */
+enum tn_sign {
+	TN_SIGN_RERROR_OF_NUMBER /* an Rerror in 9P2000.L with the number that Rlerror has. offer.c */
+};
+
+/* What is done otherwise for some. */
+enum tn_quirk {
+	TN_QUIRK_GROUP_OF_USER = 1,      /* who gives a new file no group of its own gives it the user's */
+	TN_QUIRK_LOCKS_OF_HOST = 2,      /* a lock's owner is a host by its address, and proc_id */
+	TN_QUIRK_REMOVE_BY_UNLINKAT = 4  /* instead of Tremove */
+};
+
 struct tn_client {
 	struct tn_stream stream; /* first: a stream of mnt is its client */
 	uint32_t refs;
@@ -212,7 +224,7 @@ struct tn_client {
 	bool offers_words;       /* with it; dialect.h */
 	bool has_words;          /* agreed: errors are 9P2000.u's */
 	bool no_words;           /* the peer did not know what that is: it is not asked again */
-	bool is_ganesha;         /* the peer's errors are nfs-ganesha's. offer.c */
+	uint32_t quirks;         /* of the peer, once it has shown what it is. enum tn_quirk */
 	enum tn_dialect spoke;   /* what the last connection that had one agreed on; TN_DIALECTS: none yet */
 	bool qids_by_name, skip_down;
 	bool offer_less;  /* the next dial begins with what is in `offered`: the peer hung up at more */
@@ -530,13 +542,23 @@ void tn_mnt_xattrset(struct tn_op *op);
 void tn_mnt_lock(struct tn_op *op);
 void tn_mnt_getlock(struct tn_op *op);
 
-/* ---- what the spellings share ---- */
+/* ---- servers that want something else: mntquirk.c ---- */
 
-/* The group of what TN_CREATE, TN_SYMLINK or TN_MKNOD makes, as the peer is told it. mntganesha.c */
+/* The peer has shown it. */
+void tn_client_shows(struct tn_client *client, enum tn_sign sign);
+
+static inline bool tn_client_has(const struct tn_client *client, enum tn_quirk quirk)
+{
+	return client->quirks & (uint32_t)quirk;
+}
+
+/* The group of what TN_CREATE, TN_SYMLINK or TN_MKNOD makes, as the peer is told it. */
 uint32_t tn_mnt_gid(const struct tn_rpc *rpc);
 
-/* Says in m whose the lock is, to nfs-ganesha. */
-void tn_ganesha_locker(struct tn_op *op, struct tn_msg *m);
+/* TN_QUIRK_LOCKS_OF_HOST: says in m whose the lock is. */
+void tn_mnt_locker_of_host(struct tn_op *op, struct tn_msg *m);
+
+/* ---- what the spellings share ---- */
 
 /* An answer that says nothing but that it is done. */
 const char *tn_mnt_ended(const struct tn_rpc *rpc, const struct tn_msg *m);

@@ -35,8 +35,8 @@ static void fill(const struct tn_rpc *rpc, struct tn_msg *m)
 	m->flags = r->type == TN_LOCK && r->u.lock.waits ? LOCK_FLAG_BLOCK : 0;
 	m->start = r->u.lock.start;
 	m->length = r->u.lock.length;
-	if (op->client->is_ganesha)
-		tn_ganesha_locker(op, m);
+	if (tn_client_has(op->client, TN_QUIRK_LOCKS_OF_HOST))
+		tn_mnt_locker_of_host(op, m);
 }
 
 static const char *locked(const struct tn_rpc *rpc, const struct tn_msg *m)

@@ -1,18 +1,38 @@
 /*
- * What is peculiar to nfs-ganesha (4.3), a server of 9P2000.L that was tried with Linux's client alone and minds what that
- * client never does. It is known by the form of its errors: offer.c. Others never see what is sent here.
+ * What some servers of 9P2000.L want done otherwise: a row of the table for a server, with what it is known by and its
+ * quirks. Who sends asks for the quirk, never for the server. Servers without a row never see what is sent here.
  */
 #include "link/client.h"
 #include "link/linux.h"
 
+/* ---- who has which ---- */
+
+/* clang-format off */
+static const struct {
+	enum tn_sign sign;
+	uint32_t quirks; /* enum tn_quirk */
+} servers[] = {
+	/* nfs-ganesha (4.3), which was tried with Linux's client alone and minds what that client never does */
+	{ TN_SIGN_RERROR_OF_NUMBER, TN_QUIRK_GROUP_OF_USER | TN_QUIRK_LOCKS_OF_HOST | TN_QUIRK_REMOVE_BY_UNLINKAT },
+};
+/* clang-format on */
+
+void tn_client_shows(struct tn_client *client, enum tn_sign sign)
+{
+	for (size_t i = 0; i < TN_COUNT(servers); i++)
+		if (servers[i].sign == sign)
+			client->quirks |= servers[i].quirks;
+}
+
 /* ---- a file's group ---- */
 
-/* It takes "none" for a group, and whoever makes a file is not in that. Linux's client tells the user's. */
+/* "None" is taken for a group, and whoever makes a file is not in that. Linux's client tells the user's. */
 uint32_t tn_mnt_gid(const struct tn_rpc *rpc)
 {
 	const struct tn_req *r = rpc->op->r;
 
-	if (r->u.create.gid != TN_NONUNAME || !rpc->op->client->is_ganesha || !r->user)
+	if (r->u.create.gid != TN_NONUNAME ||
+	    !tn_client_has(rpc->op->client, TN_QUIRK_GROUP_OF_USER) || !r->user)
 		return r->u.create.gid;
 	return r->user->gid;
 }
@@ -28,10 +48,10 @@ static char *put_byte(char *to, uint32_t byte)
 }
 
 /*
- * It takes client_id for the name of a host, and tells owners apart by that one's address and proc_id: both become numbers
- * of ours, the address in a form that needs nobody's answer.
+ * client_id is taken for the name of a host, and owners are told apart by that one's address and proc_id: both become
+ * numbers of ours, the address in a form that needs nobody's answer.
  */
-void tn_ganesha_locker(struct tn_op *op, struct tn_msg *m)
+void tn_mnt_locker_of_host(struct tn_op *op, struct tn_msg *m)
 {
 	uint64_t owner = op->r->u.lock.owner;
 	uint32_t address = (uint32_t)(op->client->locker ^ op->client->locker >> 32);
@@ -72,10 +92,10 @@ static void unlink_there(struct tn_op *op)
 	tn_op_send(op, &unlink_step, op->newfid, NULL);
 }
 
-/* A Tremove ends the server, and with it everybody's connection. */
+/* A Tremove would end the server, and with it everybody's connection. */
 void tn_mnt_unlink(struct tn_op *op)
 {
-	if (!op->client->is_ganesha)
+	if (!tn_client_has(op->client, TN_QUIRK_REMOVE_BY_UNLINKAT))
 		tn_mnt_remove(op);
 	else if (!op->fid->name)
 		tn_op_fail(op, TN_EPERM);

@@ -175,7 +175,7 @@ static bool decode_number(struct tn_client *client, struct tn_msg *m, const uint
 	number[4] = TN_RLERROR;
 	if (tn_msg_decode(m, TN_9P2000_L, number, len) != TN_CODEC_OK || m->error > UINT16_MAX)
 		return false;
-	client->is_ganesha = true;
+	tn_client_shows(client, TN_SIGN_RERROR_OF_NUMBER);
 	return true;
 }
 
