@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """door_posix.py BUILD [PATTERN]: what POSIX and Linux ask of files that Plan 9's do not have, through the FUSE door:
-extended attributes, and locks. door.py has the trees and the runner.
+extended attributes, and locks. doorbench.py has the trees and the runner.
 
 What is expected is what ext4 does: each case that is for `disk` too runs first in a plain directory.
 """
@@ -8,15 +8,17 @@ import ctypes
 import errno
 import fcntl
 import os
+import select
 import signal
 import struct
 import sys
+import tempfile
 import time
 
-import door
-from door import EVERYWHERE, LIBC, POSIX, Way, case, check, fails, get, in_child, once, put, same, together, wait
+sys.dont_write_bytecode = True
+import doorbench
+from doorbench import EVERYWHERE, LIBC, POSIX, Way, case, check, fails, get, in_child, needs, once, put, run, same, together, wait
 
-FIRST = len(door.CASES)
 WITH_XATTRS = POSIX
 F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW = 36, 37, 38
 WAITING = (fcntl.F_SETLKW, F_OFD_SETLKW)
@@ -103,11 +105,11 @@ def _(h):
 
 @case('cp -a and rsync -aX take attributes along', ('ram', 'host'))
 def _(h):
-    door.needs('rsync')
+    needs('rsync')
     put('f', b'x')
     os.setxattr('f', 'user.a', b'1')
-    door.run('cp', '-a', 'f', 'copied')
-    door.run('rsync', '-aX', 'f', 'synced')
+    run('cp', '-a', 'f', 'copied')
+    run('rsync', '-aX', 'f', 'synced')
     same((os.getxattr('copied', 'user.a'), os.getxattr('synced', 'user.a')), (b'1', b'1'))
 
 
@@ -163,7 +165,7 @@ def _(h):
     put('f')
     fails(errno.EPERM, os.chown, 'f', 12345, -1)
     fails(errno.EPERM, os.chown, 'f', -1, 12345)
-    door.run('cp', '-p', 'f', 'g')
+    run('cp', '-p', 'f', 'g')
 
 
 @case('chown takes the set-id bits of a file away, and leaves those of a directory', POSIX)
@@ -253,7 +255,7 @@ class Other:
         end, line = time.monotonic() + seconds, b''
         while not line.endswith(b'\n'):
             left = max(0, end - time.monotonic())
-            assert door.select.select([self.answer[0]], [], [], left)[0], 'no answer within %g s' % seconds
+            assert select.select([self.answer[0]], [], [], left)[0], 'no answer within %g s' % seconds
             byte = os.read(self.answer[0], 1)
             assert byte, 'it has ended'
             line += byte
@@ -628,7 +630,7 @@ def _(h):
 
 def abort(dev):
     """fusectl: what is under way fails, and the door reads ENODEV."""
-    where = door.tempfile.mkdtemp(prefix='fusectl-')
+    where = tempfile.mkdtemp(prefix='fusectl-')
     check(LIBC.mount(b'none', where.encode(), b'fusectl', 0, None))
     try:
         with open('%s/%d/abort' % (where, os.minor(dev)), 'w') as f:
@@ -639,4 +641,4 @@ def abort(dev):
 
 
 if __name__ == '__main__':
-    sys.exit(door.main(door.CASES[FIRST:]))
+    sys.exit(doorbench.main(doorbench.CASES))
