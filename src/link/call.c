@@ -6,6 +6,7 @@
 
 #include "core/mem.h"
 #include "link/conn_in.h"
+#include "link/extension.h"
 
 enum {
 	SPARE_CALLS = 32,
@@ -348,12 +349,16 @@ static void put_stat(struct tn_req *r, const struct tn_stat *st)
 {
 	struct tn_call *call = (struct tn_call *)r;
 	enum tn_dialect dialect = tn_call_dialect(call);
-	struct tn_str target = { call->text, call->text_len };
+	struct tn_str extension = { call->text, call->text_len };
+	char links[TN_LINKS_CHARS];
 	struct tn_msg m;
 	size_t size, len;
 
+	if (extension.len == 0)
+		extension = tn_extension_links(st, links);
+
 	m.tag = call->tag;
-	size = tn_dialect_rstat(&m, st, target, dialect);
+	size = tn_dialect_rstat(&m, st, extension, dialect);
 	if (size == 0 || size > call->conn->msize || call->is_answered) {
 		tn_fail(r, TN_EOVERFLOW);
 		return;

@@ -159,7 +159,7 @@ static void tell_stat(struct tn_stat *out, const struct tn_stat *st, enum tn_dia
 		tell_owners(out);
 }
 
-size_t tn_dialect_rstat(struct tn_msg *m, const struct tn_stat *st, struct tn_str target,
+size_t tn_dialect_rstat(struct tn_msg *m, const struct tn_stat *st, struct tn_str extension,
     enum tn_dialect dialect)
 {
 	size_t size;
@@ -170,8 +170,8 @@ size_t tn_dialect_rstat(struct tn_msg *m, const struct tn_stat *st, struct tn_st
 	}
 	m->type = TN_RSTAT;
 	tell_stat(&m->stat, st, dialect);
-	if (target.len > 0) {
-		m->stat.extension = target;
+	if (extension.len > 0) {
+		m->stat.extension = extension;
 		m->stat.valid |= TN_ST_EXTENSION;
 	}
 	size = tn_stat_size(&m->stat, dialect);

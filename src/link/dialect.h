@@ -59,9 +59,10 @@ enum tn_dialect tn_dialect_offered(struct tn_str version);
 
 /*
  * Makes *m but its tag the answer to a Tstat (Tgetattr): every field known, nothing in it that the dialect has no word
- * for. target: of a symbolic link, if it was asked for. Returns the bytes of its frame; 0: too many.
+ * for. extension: what *st has none of; of a symbolic link its target, if it was asked for. Returns the bytes of its
+ * frame; 0: too many.
  */
-size_t tn_dialect_rstat(struct tn_msg *m, const struct tn_stat *st, struct tn_str target,
+size_t tn_dialect_rstat(struct tn_msg *m, const struct tn_stat *st, struct tn_str extension,
     enum tn_dialect dialect);
 
 /* A directory's entry as the dialect says it. next: see tn_owner. Returns the bytes used; 0: they are more than size. */

@@ -3,6 +3,7 @@
  * can what makes a file append-only or exclusive. A new name is a message of its own, behind the others.
  */
 #include "link/client.h"
+#include "link/extension.h"
 #include "link/linux.h"
 
 /* ---- Rgetattr ---- */
@@ -82,19 +83,6 @@ static void take_numbers(struct tn_stat *st, const struct tn_msg *m)
 	}
 }
 
-static char *put_number(char *to, uint64_t number)
-{
-	char digits[20], *at = digits + sizeof(digits);
-	size_t n;
-
-	do
-		*--at = (char)('0' + number % 10);
-	while ((number /= 10) > 0);
-	n = (size_t)(digits + sizeof(digits) - at);
-	memcpy(to, at, n);
-	return to + n;
-}
-
 /* "c MAJOR MINOR", as .u says it: that is how it is told inside whether it is one of blocks. */
 static void take_device(struct tn_stat *st, bool is_block, char text[TN_DEVICE_CHARS])
 {
@@ -103,9 +91,9 @@ static void take_device(struct tn_stat *st, bool is_block, char text[TN_DEVICE_C
 
 	*at++ = is_block ? 'b' : 'c';
 	*at++ = ' ';
-	at = put_number(at, (dev >> 8 & 0xfff) | (dev >> 32 & 0xfffff000));
+	at = tn_extension_put(at, (dev >> 8 & 0xfff) | (dev >> 32 & 0xfffff000));
 	*at++ = ' ';
-	at = put_number(at, (dev & 0xff) | (dev >> 12 & 0xffffff00));
+	at = tn_extension_put(at, (dev & 0xff) | (dev >> 12 & 0xffffff00));
 	st->valid |= TN_ST_EXTENSION;
 	st->extension = (struct tn_str){ text, (uint32_t)(at - text) };
 }

@@ -3,6 +3,7 @@
  * remove. .u says more with the same messages. Twstat renames within a directory only, and never over what is there.
  */
 #include "link/client.h"
+#include "link/extension.h"
 
 /* ---- open, create ---- */
 
@@ -172,6 +173,7 @@ static const char *stated(const struct tn_rpc *rpc, const struct tn_msg *m)
 	struct tn_op *op = rpc->op;
 	struct tn_stat st = m->stat;
 
+	tn_extension_take_links(&st);
 	tn_mnt_learn(op->fid, &st);
 	st.qid = tn_op_qid(op, op->fid, op->fid->name, st.qid);
 	tn_reply_stat(op->r, &st);

@@ -3,21 +3,9 @@
  * a fid of the op's own, for it becomes the new file; and told by the extension of a stat.
  */
 #include "link/client.h"
+#include "link/extension.h"
 
 enum { DEVICE_CHARS = 2 + 10 + 1 + 10 };
-
-static char *put_number(char *to, uint32_t number)
-{
-	char digits[10], *at = digits + sizeof(digits);
-	size_t n;
-
-	do
-		*--at = (char)('0' + number % 10);
-	while ((number /= 10) > 0);
-	n = (size_t)(digits + sizeof(digits) - at);
-	memcpy(to, at, n);
-	return to + n;
-}
 
 /* "b MAJOR MINOR" or "c MAJOR MINOR". */
 static struct tn_str device_of(const struct tn_req *r, char text[DEVICE_CHARS])
@@ -27,9 +15,9 @@ static struct tn_str device_of(const struct tn_req *r, char text[DEVICE_CHARS])
 
 	*at++ = target.len > 0 && target.s[0] == 'b' ? 'b' : 'c';
 	*at++ = ' ';
-	at = put_number(at, r->u.create.rdev_major);
+	at = tn_extension_put(at, r->u.create.rdev_major);
 	*at++ = ' ';
-	at = put_number(at, r->u.create.rdev_minor);
+	at = tn_extension_put(at, r->u.create.rdev_minor);
 	return (struct tn_str){ text, (uint32_t)(at - text) };
 }
 
@@ -48,7 +36,8 @@ static void fill_create(const struct tn_rpc *rpc, struct tn_msg *m)
 		m->extension = r->u.create.target;
 	} else if (r->type == TN_LINK) {
 		m->perm = TN_DMLINK;
-		m->extension.len = (uint32_t)(put_number(op->text, op->fid2->number) - op->text);
+		m->extension.len = (uint32_t)(tn_extension_put(op->text, op->fid2->number) -
+					      op->text);
 	} else if (m->perm & TN_DMDEVICE) {
 		m->extension = device_of(r, op->text);
 	}

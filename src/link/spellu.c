@@ -2,29 +2,13 @@
  * What 9P2000.u spells otherwise than 9P2000: creates of what is neither a file nor a directory, and stats of symbolic
  * links. The "9p2000.u" internet draft.
  */
+#include "link/extension.h"
 #include "link/spell.h"
 
 #define KINDS   (TN_DMSYMLINK | TN_DMLINK | TN_DMDEVICE | TN_DMNAMEDPIPE | TN_DMSOCKET)
 #define SPECIAL (KINDS | TN_DMSETUID | TN_DMSETGID | TN_DMSETVTX | 0777u)
 
-/* ---- numbers in the extension ---- */
-
-/* Takes a decimal number of 32 bits off the front. false: there is none. */
-static bool take_number(struct tn_str *text, uint32_t *out)
-{
-	uint64_t n = 0;
-	uint32_t i = 0;
-
-	for (; i < text->len && text->s[i] >= '0' && text->s[i] <= '9'; i++) {
-		n = n * 10 + (uint64_t)(text->s[i] - '0');
-		if (n > UINT32_MAX)
-			return false;
-	}
-	text->s += i;
-	text->len -= i;
-	*out = (uint32_t)n;
-	return i > 0;
-}
+/* ---- devices in the extension ---- */
 
 static bool take_blank(struct tn_str *text)
 {
@@ -42,8 +26,8 @@ static bool take_device(struct tn_str text, uint32_t *major, uint32_t *minor)
 		return false;
 	text.s++;
 	text.len--;
-	return take_blank(&text) && take_number(&text, major) && take_blank(&text) &&
-	       take_number(&text, minor) && text.len == 0;
+	return take_blank(&text) && tn_extension_take(&text, major) && take_blank(&text) &&
+	       tn_extension_take(&text, minor) && text.len == 0;
 }
 
 /* ---- Tcreate ---- */
@@ -55,7 +39,7 @@ static void create_lead(struct tn_msg *m)
 	uint32_t number;
 
 	m->newfid = TN_NOFID;
-	if (!(m->perm & TN_DMLINK) || !take_number(&text, &number))
+	if (!(m->perm & TN_DMLINK) || !tn_extension_take(&text, &number))
 		return;
 	if (text.len == 0 || (text.len == 1 && text.s[0] == '\n'))
 		m->newfid = number;

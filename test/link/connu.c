@@ -232,6 +232,40 @@ static void an_owner_whose_number_is_not_known_is_65534(void **state)
 	assert_int_equal(st.n_uid, 65534);
 }
 
+/* v9fs_stat2inode() reads the count of a plain file from its extension, which is empty for one of one name. */
+static const struct {
+	struct tn_stat st;
+	const char *extension;
+} links[] = {
+	{ { .valid = TN_ST_NLINK, .mode = 0644, .nlink = 2 }, "HARDLINKCOUNT 2" },
+	{ { .valid = TN_ST_NLINK, .mode = 0644, .nlink = UINT32_MAX }, "HARDLINKCOUNT 4294967295" },
+	{ { .valid = TN_ST_NLINK, .mode = 0644, .nlink = UINT64_C(1) << 32 }, "" },
+	{ { .valid = TN_ST_NLINK, .mode = 0644, .nlink = 1 }, "" },
+	{ { .valid = TN_ST_NLINK, .mode = 0644, .nlink = 0 }, "" },
+	{ { .mode = 0644, .nlink = 2 }, "" },
+	{ { .valid = TN_ST_NLINK, .mode = TN_DMNAMEDPIPE | 0644, .nlink = 2 }, "" },
+	{ { .valid = TN_ST_NLINK | TN_ST_EXTENSION,
+	      .mode = TN_DMDEVICE | 0644,
+	      .nlink = 2,
+	      .extension = { "c 1 3", 5 } },
+	    "c 1 3" },
+};
+
+static void links_of_a_plain_file_are_counted_in_its_extension(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < TN_COUNT(links); i++) {
+		struct tn_str got;
+
+		fake.stat = links[i].st;
+		fake.stat.valid |= TN_ST_MODE;
+		got = ASK(t_fid(TN_TSTAT, 1, 6)).stat.extension;
+		assert_int_equal(got.len, strlen(links[i].extension));
+		if (got.len > 0)
+			assert_memory_equal(got.s, links[i].extension, got.len);
+	}
+}
+
 static void an_open_may_append(void **state)
 {
 	(void)state;
@@ -268,6 +302,7 @@ int main(void)
 		DOT_U(the_target_of_a_link_is_asked_for),
 		DOT_U(a_wstat_touches_what_unix_may),
 		DOT_U(an_owner_whose_number_is_not_known_is_65534),
+		DOT_U(links_of_a_plain_file_are_counted_in_its_extension),
 		DOT_U(an_open_may_append),
 		DOT_U(an_error_has_a_text_and_a_number),
 	};
