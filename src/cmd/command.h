@@ -16,6 +16,7 @@ int cmd_mount(const struct cmd_args *a);
 int cmd_unmount(const struct cmd_args *a);
 int cmd_ns(const struct cmd_args *a);
 int cmd_whence(const struct cmd_args *a);
+int cmd_ps(const struct cmd_args *a);
 
 int cmd_ls(const struct cmd_args *a);
 int cmd_cat(const struct cmd_args *a);

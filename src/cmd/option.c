@@ -11,7 +11,7 @@
 #define COMPOSE (CMD_RUN | CMD_EXPORT)
 #define ALTER   (CMD_BIND | CMD_MOUNT)
 #define LIVE    (CMD_BIND | CMD_MOUNT | CMD_UNMOUNT | CMD_NS | CMD_WHENCE)
-#define FACTS   (CMD_LS | CMD_STAT | CMD_VERSION | CMD_NS | CMD_WHENCE | CMD_DOCTOR)
+#define FACTS   (CMD_LS | CMD_STAT | CMD_VERSION | CMD_NS | CMD_WHENCE | CMD_PS | CMD_DOCTOR)
 
 /* clang-format off */
 static const struct cmd_row commands[] = {
@@ -28,6 +28,8 @@ static const struct cmd_row commands[] = {
 	  "print the name space in the form that makes it again", "tenon ns" },
 	{ "whence",  CMD_WHENCE,  cmd_whence,  "NAME...",                 1,  ANY,  false,
 	  "say which server and file a name is, member by member", "tenon whence /bin/ls" },
+	{ "ps",      CMD_PS,      cmd_ps,      "",                        0,  0,    false,
+	  "list the name spaces of this user that are running", "tenon ps" },
 	{ "export",  CMD_EXPORT,  cmd_export,  "[SRC]",                   0,  1,    false,
 	  "serve a directory, a device or a name space as 9P", "tenon export -l 'tcp!127.0.0.1!5640' '#ram'" },
 	{ "ls",      CMD_LS,      cmd_ls,      "[DIAL] [NAME...]",        0,  ANY,  false,

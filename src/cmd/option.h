@@ -28,7 +28,8 @@ enum cmd_bit {
 	CMD_MV = 1 << 13,
 	CMD_CP = 1 << 14,
 	CMD_DOCTOR = 1 << 15,
-	CMD_VERSION = 1 << 16
+	CMD_VERSION = 1 << 16,
+	CMD_PS = 1 << 17
 };
 
 enum cmd_opt {

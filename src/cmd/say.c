@@ -77,18 +77,17 @@ void cmd_print_name(FILE *to, struct tn_str name)
 	fputs(open == NONE ? "''" : "'", to);
 }
 
-/* A cause may be a server's words: what a terminal would obey becomes a question mark. */
-static void print_cause(const char *cause)
+void cmd_print_text(FILE *to, const char *text)
 {
-	for (size_t left = strlen(cause); left > 0;) {
-		size_t n = shown_len(cause, left);
+	for (size_t left = strlen(text); left > 0;) {
+		size_t n = shown_len(text, left);
 
 		if (n)
-			fwrite(cause, 1, n, stderr);
+			fwrite(text, 1, n, to);
 		else
-			fputc('?', stderr);
+			fputc('?', to);
 		n += n == 0;
-		cause += n;
+		text += n;
 		left -= n;
 	}
 }
@@ -102,7 +101,7 @@ void cmd_say(const char *what, const char *name, const char *cause)
 		cmd_print_name(stderr, cmd_str(name));
 		fputs(": ", stderr);
 	}
-	print_cause(cause);
+	cmd_print_text(stderr, cause); /* which may be a server's words */
 	fputc('\n', stderr);
 }
 

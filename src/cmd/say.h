@@ -19,6 +19,9 @@ int cmd_say_errno(const char *what, const char *name);
  */
 void cmd_print_name(FILE *to, struct tn_str name);
 
+/* Prints a text as it is, but for what a terminal would obey: that becomes a question mark. */
+void cmd_print_text(FILE *to, const char *text);
+
 /* A terminated string as a tn_str. */
 struct tn_str cmd_str(const char *s);
 

@@ -1,17 +1,13 @@
 /*
- * The control socket, both sides. S's side never waits: a client that is slow or says nothing holds one of a few places
- * until its time is over.
+ * The control socket, S's side (ask.c has the commands'). It never waits: a client that is slow or says nothing holds one
+ * of a few places until its time is over.
  */
 #include "launch/control.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -19,29 +15,6 @@ enum {
 	CLIENTS_MAX = 64,
 	SILENCE_MS = 10000 /* for a client to send its line, and to take its answer */
 };
-
-static socklen_t name_of(struct sockaddr_un *a, uint64_t mntns)
-{
-	memset(a, 0, sizeof(*a));
-	a->sun_family = AF_UNIX;
-	snprintf(a->sun_path + 1, sizeof(a->sun_path) - 1, "tenon/%u/%llu", (unsigned)getuid(),
-	    (unsigned long long)mntns);
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(a->sun_path + 1));
-}
-
-uint64_t tn_control_mntns(pid_t pid)
-{
-	char name[64];
-	struct stat st;
-
-	if (pid == 0)
-		snprintf(name, sizeof(name), "/proc/self/ns/mnt");
-	else
-		snprintf(name, sizeof(name), "/proc/%d/ns/mnt", (int)pid);
-	return stat(name, &st) == 0 ? st.st_ino : 0;
-}
-
-/* ---- S's side ---- */
 
 struct tn_control_ask {
 	struct tn_control *control; /* NULL: it has ended */
@@ -246,12 +219,12 @@ static void on_connect(uv_poll_t *poll, int status, int events)
 		accept_ask(c, fd);
 }
 
-struct tn_control *tn_control_listen(struct tn_host_loop *hl, uint64_t mntns,
+struct tn_control *tn_control_listen(struct tn_host_loop *hl, const struct tn_control_at *at,
     void (*handler)(void *arg, struct tn_control_ask *ask, const char *line, pid_t pid), void *arg)
 {
 	struct tn_control *c = calloc(1, sizeof(*c));
 	struct sockaddr_un a;
-	socklen_t len = name_of(&a, mntns);
+	socklen_t len = tn_control_address(&a, at);
 
 	if (!c)
 		return NULL;
@@ -302,110 +275,4 @@ void tn_control_end(struct tn_control *c)
 		ask_close(ask);
 	}
 	uv_close((uv_handle_t *)&c->poll, control_closed);
-}
-
-/* ---- the commands' side ---- */
-
-static int say(char **answer, const char *what, const char *cause)
-{
-	if (asprintf(answer, cause ? "%s: %s" : "%s", what, cause) < 0)
-		*answer = NULL;
-	return -1;
-}
-
-static bool wait_for(int fd, short events, int timeout_ms)
-{
-	struct pollfd p = { .fd = fd, .events = events };
-
-	return poll(&p, 1, timeout_ms) == 1;
-}
-
-static bool send_line(int fd, const char *line, int timeout_ms)
-{
-	size_t len = strlen(line) + 1, done = 0;
-	char *copy = malloc(len + 1);
-	ssize_t n = -1;
-
-	if (!copy)
-		return false;
-	memcpy(copy, line, len);
-	copy[len - 1] = '\n';
-	while (done < len && wait_for(fd, POLLOUT, timeout_ms)) {
-		n = send(fd, copy + done, len - done, MSG_NOSIGNAL);
-		if (n <= 0)
-			break;
-		done += (size_t)n;
-	}
-	free(copy);
-	return done == len;
-}
-
-/* The whole answer, terminated; NULL: it did not come. */
-static char *receive_all(int fd, int timeout_ms)
-{
-	size_t size = 4096, len = 0;
-	char *buf = malloc(size), *bigger;
-	ssize_t n;
-
-	while (buf && wait_for(fd, POLLIN, timeout_ms)) {
-		n = recv(fd, buf + len, size - len - 1, 0);
-		if (n < 0)
-			break;
-		if (n == 0) {
-			buf[len] = '\0';
-			return buf;
-		}
-		len += (size_t)n;
-		if (size - len > 1)
-			continue;
-		bigger = realloc(buf, size *= 2);
-		if (!bigger)
-			break;
-		buf = bigger;
-	}
-	free(buf);
-	return NULL;
-}
-
-/* "ok\nTEXT" or "error\nTEXT". */
-static int take_answer(char *all, char **answer)
-{
-	int status = strncmp(all, "ok\n", 3) == 0 ? 0 : 1;
-	const char *text = strchr(all, '\n');
-
-	if (!text || (status == 1 && strncmp(all, "error\n", 6) != 0)) {
-		free(all);
-		return say(answer, "the server of the name space hung up", NULL);
-	}
-	*answer = strdup(text + 1);
-	free(all);
-	return status;
-}
-
-int tn_control_call(pid_t pid, const char *line, int timeout_ms, char **answer)
-{
-	uint64_t mntns = tn_control_mntns(pid);
-	struct sockaddr_un a;
-	char *all = NULL;
-	socklen_t len;
-	int fd, status;
-
-	*answer = NULL;
-	if (mntns == 0)
-		return say(answer, errno == ENOENT ? "no such process" : "not a process of yours",
-		    NULL);
-	len = name_of(&a, mntns);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return say(answer, "socket", strerror(errno));
-	if (connect(fd, (struct sockaddr *)&a, len) != 0)
-		status = say(answer,
-		    pid ? "it runs in no name space of tenon run" : "not inside of tenon run",
-		    NULL);
-	else if (!send_line(fd, line, timeout_ms) || !(all = receive_all(fd, timeout_ms)))
-		status = say(answer, "no answer from the server of the name space", NULL);
-	else
-		status = take_answer(all, answer);
-	close(fd);
-	return status;
 }

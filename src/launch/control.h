@@ -4,7 +4,8 @@
  * be written to /n/ns/ctl; the socket's answers have the words of an error, which a write(2) cannot have.
  *
  * The socket is @tenon/UID/MNTNS: the user and the inode of the mount name space that the program has (M1), so whoever
- * stands in one, or can read /proc/PID/ns/mnt of one who does, finds it. Only the same user is answered (SO_PEERCRED).
+ * stands in one, or can read /proc/PID/ns/mnt of one who does, finds it; /proc/net/unix lists them. Only the same user is
+ * answered, and only the same user is believed (SO_PEERCRED): abstract names are anybody's to take.
  * One line each way: the request, a newline; the answer "ok" or "error", a newline, and text up to the end of file.
  * The kernel gives M1's number to others when M1 has died: S whose new number is still listened for asks `yield`.
  */
@@ -13,10 +14,20 @@
 
 #include "host/posix/loop.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 #define TN_CONTROL_LINE_MAX 65536u /* bytes of a request */
+
+/* Which name space's socket. */
+struct tn_control_at {
+	uint64_t mntns; /* M1's inode */
+};
+
+/* Its address, for connect and bind. Returns the length. */
+socklen_t tn_control_address(struct sockaddr_un *a, const struct tn_control_at *at);
 
 /* ---- S's side ---- */
 
@@ -24,10 +35,10 @@ struct tn_control;
 struct tn_control_ask;
 
 /*
- * Listens for the name space whose M1 has this inode. `line` (terminated, without newline; valid until the answer) is
- * carried out by the handler, which answers once, then or later, on the loop. pid: who asks. NULL: errno.
+ * Listens for a name space. `line` (terminated, without newline; valid until the answer) is carried out by the handler,
+ * which answers once, then or later, on the loop. pid: who asks. NULL: errno.
  */
-struct tn_control *tn_control_listen(struct tn_host_loop *hl, uint64_t mntns,
+struct tn_control *tn_control_listen(struct tn_host_loop *hl, const struct tn_control_at *at,
     void (*handler)(void *arg, struct tn_control_ask *ask, const char *line, pid_t pid), void *arg);
 
 /* Answers: error NULL: done, and `text` (NULL: nothing) is the result; else what is wrong. Both are copied. */
@@ -36,7 +47,7 @@ void tn_control_answer(struct tn_control_ask *ask, const char *error, const char
 /* Ends it. Requests without an answer must be answered before or after; the answer then goes nowhere. */
 void tn_control_end(struct tn_control *c);
 
-/* ---- the commands' side ---- */
+/* ---- the commands' side: ask.c ---- */
 
 /*
  * Asks the name space of process `pid` (0: of the caller). Waits for at most `timeout_ms`. Returns 0: *answer is the
@@ -44,6 +55,14 @@ void tn_control_end(struct tn_control *c);
  * be freed with free(); NULL only without memory.
  */
 int tn_control_call(pid_t pid, const char *line, int timeout_ms, char **answer);
+
+/*
+ * Asks every name space of this user that is to be seen from here (abstract sockets belong to a network name space) and
+ * calls `each` with S's process, and status and answer (borrowed) as of tn_control_call: -1 when none came within
+ * timeout_ms; then S's process may be unknown, 0. Returns 0, or an errno: the list of sockets cannot be read.
+ */
+int tn_control_each(const char *line, int timeout_ms,
+    void (*each)(void *arg, pid_t server, int status, const char *answer), void *arg);
 
 /* The inode of a process's mount name space (0: of the caller's). 0: errno. */
 uint64_t tn_control_mntns(pid_t pid);

@@ -9,6 +9,7 @@
 #include "launch/change.h"
 #include "launch/front.h"
 #include "launch/notify.h"
+#include "launch/state.h"
 #include "launch/sweep.h"
 #include "lib/call.h"
 
@@ -260,19 +261,41 @@ static bool has_lost_number(const struct server *s)
 	return !found;
 }
 
-/* A line of the control socket: `yield` from another S, all else from commands. */
+static void answer_yield(struct server *s, struct tn_control_ask *ask)
+{
+	if (!has_lost_number(s)) {
+		tn_control_answer(ask, "the number is this name space's", NULL);
+		return;
+	}
+	s->notes |= NOTE_YIELD;
+	tn_control_answer(ask, NULL, NULL);
+}
+
+static void answer_state(struct server *s, struct tn_control_ask *ask)
+{
+	const struct tn_live_place place = { .mntns = s->mounted.number, .pids = { s->inside, 0 } };
+	const struct tn_state state = { .argv = s->run->argv, .pid = tn_live_someone(&place) };
+	char *text = tn_state_text(s->proc, &state);
+
+	tn_control_answer(ask, text ? NULL : "no memory", text);
+	free(text);
+}
+
+/* Lines that are not put behind the changes: `yield` from another S, what commands ask that is no change. */
+static const struct {
+	const char *line;
+	void (*answer)(struct server *s, struct tn_control_ask *ask);
+} at_once[] = { { "yield", answer_yield }, { "state", answer_state } };
+
 static void hear_line(void *arg, struct tn_control_ask *ask, const char *line, pid_t pid)
 {
-	struct server *s = arg;
-
-	if (strcmp(line, "yield") != 0) {
-		tn_changes_line(s->changes, ask, line, pid);
-	} else if (has_lost_number(s)) {
-		s->notes |= NOTE_YIELD;
-		tn_control_answer(ask, NULL, NULL);
-	} else {
-		tn_control_answer(ask, "the number is this name space's", NULL);
+	for (size_t i = 0; i < sizeof(at_once) / sizeof(at_once[0]); i++) {
+		if (strcmp(line, at_once[i].line) == 0) {
+			at_once[i].answer(arg, ask);
+			return;
+		}
 	}
+	tn_changes_line(((struct server *)arg)->changes, ask, line, pid);
 }
 
 /* The server of a dead name space is asked to listen no more. */
@@ -292,8 +315,9 @@ static int listen_for(struct server *s, uint64_t mntns)
 {
 	uint64_t end = tn_now_ns() + SWEEP_S * UINT64_C(1000000000);
 	const struct timespec moment = { .tv_nsec = 2000000 };
+	const struct tn_control_at at = { .mntns = mntns };
 
-	while (!(s->control = tn_control_listen(s->hl, mntns, hear_line, s))) {
+	while (!(s->control = tn_control_listen(s->hl, &at, hear_line, s))) {
 		if (errno != EADDRINUSE || tn_now_ns() > end)
 			return errno;
 		ask_to_yield(s);

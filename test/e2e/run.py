@@ -19,7 +19,7 @@ import bench
 
 FILES = ['usage', 'commands', 'export', 'compose', 'devices', 'man', 'imports', 'launch_process', 'launch_terminal',
          'launch_machine', 'launch_host', 'launch_live', 'launch_notify',
-         'launch_load', 'launch_churn']
+         'launch_load', 'launch_churn', 'launch_spaces']
 
 
 def chosen(args, files):

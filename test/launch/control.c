@@ -64,9 +64,11 @@ static void finish(struct asking *a)
 
 static int setup(void **state)
 {
+	struct tn_control_at at = { .mntns = tn_control_mntns(0) };
+
 	(void)state;
 	hl = tn_host_loop_new();
-	control = tn_control_listen(hl, tn_control_mntns(0), handle, NULL);
+	control = tn_control_listen(hl, &at, handle, NULL);
 	return control ? 0 : -1;
 }
 
