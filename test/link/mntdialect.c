@@ -1,7 +1,7 @@
 /*
  * mnt: which dialect is agreed on, and what 9P2000.u says beside 9P2000. Sources: version(5); the "9p2000.u" draft.
  */
-#include "peer.h"
+#include "scene.h"
 
 #define ANY   TN_DIALECTS
 #define PLAIN TN_9P2000
@@ -129,7 +129,6 @@ static void words_that_were_not_offered_are_no_answer(void **state)
 
 static void a_peer_that_knows_no_words_is_asked_for_them_once(void **state)
 {
-	struct tn_chan *root;
 	struct ask *a;
 
 	(void)state;
@@ -148,7 +147,6 @@ static void a_peer_that_knows_no_words_is_asked_for_them_once(void **state)
 /* A peer that spoke it and hangs up while it is offered it again went away: it is dialled again later, not offered less. */
 static void what_a_peer_has_spoken_is_not_taken_back_by_a_hangup(void **state)
 {
-	struct tn_chan *root;
 	struct ask *a;
 
 	(void)state;
@@ -241,7 +239,6 @@ static const struct {
 
 static void in_u_an_error_is_its_text_and_else_its_number(void **state)
 {
-	struct tn_chan *root;
 
 	(void)state;
 	start(DOT_U, DOT_U, PEER_SAYS_LESS);
@@ -277,7 +274,6 @@ static const struct {
 
 static void in_l_an_error_is_its_number(void **state)
 {
-	struct tn_chan *root;
 
 	(void)state;
 	start(DOT_L, DOT_L, PEER_SAYS_LESS);
@@ -296,21 +292,17 @@ static void in_l_an_error_is_its_number(void **state)
 
 /* ---- what .u says ---- */
 
-static struct tn_chan *root;
-
 static int u_setup(void **state)
 {
 	(void)state;
-	start(DOT_U, DOT_U, PEER_SAYS_LESS);
-	root = got_attach();
+	scene_start(DOT_U, DOT_U);
 	return 0;
 }
 
 static int u_teardown(void **state)
 {
 	(void)state;
-	put(root);
-	peer_end();
+	scene_end();
 	return 0;
 }
 
@@ -329,11 +321,6 @@ static struct ask *ask_make(enum tn_req_type type, struct tn_chan *d, uint32_t p
 	a->r.u.create.target = (struct tn_str){ target, (uint32_t)strlen(target) };
 	ask_go(a);
 	return a;
-}
-
-static bool is(struct tn_str s, const char *text)
-{
-	return s.len == strlen(text) && memcmp(s.s, text, s.len) == 0;
 }
 
 static const struct {
@@ -556,19 +543,6 @@ static void a_file_is_renamed_itself_within_its_directory(void **state)
 
 /* ---- memory ---- */
 
-static unsigned allocations, fail_at;
-
-static bool fail_one(size_t size)
-{
-	(void)size;
-	return ++allocations != fail_at;
-}
-
-static bool fail_one_big(size_t size)
-{
-	return size == sizeof(struct tn_chan) || fail_one(size);
-}
-
 static void u_session(void)
 {
 	struct ask *a;
@@ -591,22 +565,8 @@ static void u_session(void)
 
 static void in_u_every_allocation_may_fail(void **state)
 {
-	unsigned n = 1;
-
 	(void)state;
-	for (fail_at = 0; fail_at <= n; fail_at++) {
-		u_setup(NULL);
-		tn_chan_put(tn_chan_new(peer.server, NULL)); /* the reaper is there */
-		allocations = 0;
-		tn_alloc_hook = fail_one_big;
-		u_session();
-		tn_alloc_hook = NULL;
-		n = fail_at == 0 ? allocations : n;
-		pass(11 * (uint64_t)SECOND);
-		u_teardown(NULL);
-	}
-	print_message("%u allocations\n", n);
-	assert_true(n >= 3);
+	scene_sweep(u_setup, u_session, u_teardown, 3);
 }
 
 int main(void)

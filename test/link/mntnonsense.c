@@ -2,18 +2,12 @@
  * Servers of 9P2000.L that answer what cannot be: it harms the request, or the connection, that it came by. Nothing is
  * taken for good before it has been looked at.
  */
-#include "peer.h"
-
-static struct tn_chan *root;
+#include "scene.h"
 
 static int setup(void **state)
 {
-	struct tn_client_options o = { .label = "tcp!test!564", .dialect = TN_9P2000_L };
-
 	(void)state;
-	peer_start(&o);
-	peer.best = TN_9P2000_L;
-	root = got_attach();
+	scene_start(TN_9P2000_L, TN_9P2000_L);
 	return 0;
 }
 
@@ -28,16 +22,11 @@ static int teardown(void **state)
 	a = ask_simple(TN_STAT, root);
 	peer_serve();
 	must(a, TN_OK);
-	put(root);
-	peer_end();
+	scene_end();
 	return 0;
 }
 
 #define L_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
-#define ANSWER(...)  \
-	peer_send(&( \
-	    struct tn_msg){ .type = (uint8_t)(peer.m.type + 1), .tag = peer.m.tag, __VA_ARGS__ })
 
 /* ---- kinds ---- */
 
