@@ -4,6 +4,7 @@
 #include "core/change.h"
 
 #include "core/mem.h"
+#include "core/server.h"
 
 /* clang-format off */
 static const char *const words[TN_CHANGES] = {
@@ -87,16 +88,6 @@ static uint8_t what_of(struct tn_str word)
 	return what;
 }
 
-/* A name that a file can have, or none. */
-static bool is_name_or_none(struct tn_str name)
-{
-	for (uint32_t i = 0; i < name.len; i++) {
-		if (name.s[i] == '/' || name.s[i] == '\0')
-			return false;
-	}
-	return !(name.len <= 2 && name.len > 0 && name.s[0] == '.' && name.s[name.len - 1] == '.');
-}
-
 bool tn_change_parse(struct tn_str line, uint32_t *number, struct tn_change *change, char name[256])
 {
 	struct tn_str word = tn_change_word(&line), kind;
@@ -118,7 +109,7 @@ bool tn_change_parse(struct tn_str line, uint32_t *number, struct tn_change *cha
 		return false;
 	return tn_change_number(&line, &change->pair) &&
 	       tn_change_unquote(line, name, 255, &change->name.len) &&
-	       is_name_or_none(change->name);
+	       (change->name.len == 0 || tn_new_name_check(change->name) == TN_OK);
 }
 
 /* ---- writing ---- */

@@ -78,7 +78,7 @@ static const struct tn_step attach_again = { .type = TN_TATTACH,
 	.refused = attach_refused,
 	.late = attached_late };
 
-/* ---- a Chan of a lost connection ---- */
+/* ---- walking by name, some names a message ---- */
 
 /* Names [first, first + n) of f's name below the attach. */
 static void fill_walk(const struct tn_rpc *rpc, struct tn_msg *m)
@@ -94,66 +94,11 @@ static void fill_walk(const struct tn_rpc *rpc, struct tn_msg *m)
 	}
 }
 
-static void walk_on(struct tn_op *op, uint16_t first);
-
-static const char *walked(const struct tn_rpc *rpc, const struct tn_msg *m)
-{
-	struct tn_op *op = rpc->op;
-	struct tn_mfid *f = op->lost;
-	struct tn_qid qid;
-	uint32_t depth = f->name ? f->name->depth : 0;
-
-	if (m->nwqid > rpc->n)
-		return "more qids than names were walked";
-	if (m->nwqid < rpc->n) {
-		tn_op_fail(op, TN_ESTALE);
-		return NULL;
-	}
-	/* Until it is known to be the same file it is stale: then its clunk is all that may be sent. */
-	f->generation = op->client->generation;
-	f->flags |= TN_MFID_STALE;
-	if ((uint32_t)rpc->first + rpc->n < depth) {
-		walk_on(op, (uint16_t)(rpc->first + rpc->n));
-		return NULL;
-	}
-	if (depth > 0) {
-		qid = tn_mfid_qid(op->client, f->root, f->name->hash, m->wqid[rpc->n - 1]);
-		if (qid.path != f->qid.path || qid.type != f->qid.type) {
-			tn_op_fail(op, TN_ESTALE);
-			return NULL;
-		}
-	}
-	f->flags &= ~(uint32_t)TN_MFID_STALE;
-	tn_op_release(op);
-	tn_op_go(op);
-	return NULL;
-}
-
-/* That the name is gone means: the file that the Chan stood for is. */
-static void walk_refused(const struct tn_rpc *rpc, const struct tn_msg *m)
-{
-	enum tn_err err = tn_client_err(rpc->op->client, m);
-
-	if (err == TN_ENOENT || err == TN_ENOTDIR)
-		tn_op_fail(rpc->op, TN_ESTALE);
-	else
-		tn_op_refused(rpc->op, m);
-}
-
 static void walked_late(struct tn_client *client, const struct tn_rpc *rpc, const struct tn_msg *m)
 {
 	if (m->nwqid == rpc->n)
 		rpc->fid->generation = client->generation;
 }
-
-static const struct tn_step walk_again = {
-	.type = TN_TWALK,
-	.unsure = true,
-	.fill = fill_walk,
-	.answer = walked,
-	.refused = walk_refused,
-	.late = walked_late,
-};
 
 /* As many names of f from `first` on as one message takes. */
 static uint16_t names_that_fit(const struct tn_client *client, const struct tn_mfid *f,
@@ -195,10 +140,77 @@ static void walk_by_name(struct tn_op *op, const struct tn_step *step, struct tn
 		tn_op_fail(op, err);
 }
 
-static void walk_on(struct tn_op *op, uint16_t first)
+/* Walks on from an answer; when all names are, `there` is told what is there. */
+static const char *walked_some(const struct tn_rpc *rpc, const struct tn_msg *m,
+    void (*missing)(struct tn_op *op), void (*there)(struct tn_op *op, struct tn_qid qid))
 {
-	walk_by_name(op, &walk_again, op->lost, first);
+	struct tn_client *client = rpc->op->client;
+	struct tn_mfid *f = rpc->fid;
+	uint32_t depth = f->name ? f->name->depth : 0, next = (uint32_t)rpc->first + rpc->n;
+
+	if (m->nwqid > rpc->n)
+		return "more qids than names were walked";
+	if (m->nwqid < rpc->n) {
+		missing(rpc->op);
+		return NULL;
+	}
+	f->generation = client->generation;
+	if (next < depth)
+		walk_by_name(rpc->op, rpc->step, f, (uint16_t)next);
+	else if (depth == 0)
+		there(rpc->op, f->qid);
+	else
+		there(rpc->op, tn_mfid_qid(client, f->root, f->name->hash, m->wqid[rpc->n - 1]));
+	return NULL;
 }
+
+/* ---- a Chan of a lost connection ---- */
+
+static void gone(struct tn_op *op)
+{
+	tn_op_fail(op, TN_ESTALE);
+}
+
+static void found_again(struct tn_op *op, struct tn_qid qid)
+{
+	struct tn_mfid *f = op->lost;
+
+	if (qid.path != f->qid.path || qid.type != f->qid.type) {
+		gone(op);
+		return;
+	}
+	f->flags &= ~(uint32_t)TN_MFID_STALE;
+	tn_op_release(op);
+	tn_op_go(op);
+}
+
+static const char *walked(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	/* Until it is known to be the same file it is stale: then its clunk is all that may be sent. */
+	if (m->nwqid == rpc->n)
+		rpc->fid->flags |= TN_MFID_STALE;
+	return walked_some(rpc, m, gone, found_again);
+}
+
+/* That the name is gone means: the file that the Chan stood for is. */
+static void walk_refused(const struct tn_rpc *rpc, const struct tn_msg *m)
+{
+	enum tn_err err = tn_client_err(rpc->op->client, m);
+
+	if (err == TN_ENOENT || err == TN_ENOTDIR)
+		tn_op_fail(rpc->op, TN_ESTALE);
+	else
+		tn_op_refused(rpc->op, m);
+}
+
+static const struct tn_step walk_again = {
+	.type = TN_TWALK,
+	.unsure = true,
+	.fill = fill_walk,
+	.answer = walked,
+	.refused = walk_refused,
+	.late = walked_late,
+};
 
 static void attach_first(struct tn_op *op)
 {
@@ -233,7 +245,7 @@ void tn_mfid_recover(struct tn_op *op)
 	}
 	op->busy = f;
 	f->flags |= TN_MFID_WALKING;
-	walk_on(op, 0);
+	walk_by_name(op, &walk_again, f, 0);
 }
 
 bool tn_op_has_top(struct tn_op *op)
@@ -246,8 +258,6 @@ bool tn_op_has_top(struct tn_op *op)
 }
 
 /* ---- a fid of the op's own ---- */
-
-static void seek_on(struct tn_op *op, uint16_t first);
 
 static void go_on(struct tn_op *op)
 {
@@ -264,7 +274,7 @@ static void not_found(struct tn_op *op)
 	struct tn_mfid *f = op->newfid;
 
 	if (!otherwise) {
-		tn_op_fail(op, TN_ESTALE);
+		gone(op);
 		return;
 	}
 	op->otherwise = NULL;
@@ -281,27 +291,15 @@ static void seek_refused(const struct tn_rpc *rpc, const struct tn_msg *m)
 		walk_refused(rpc, m);
 }
 
+static void arrived(struct tn_op *op, struct tn_qid qid)
+{
+	op->newfid->qid = qid;
+	go_on(op);
+}
+
 static const char *sought(const struct tn_rpc *rpc, const struct tn_msg *m)
 {
-	struct tn_op *op = rpc->op;
-	struct tn_mfid *f = op->newfid;
-	uint32_t depth = f->name ? f->name->depth : 0;
-
-	if (m->nwqid > rpc->n)
-		return "more qids than names were walked";
-	if (m->nwqid < rpc->n) {
-		not_found(op);
-		return NULL;
-	}
-	f->generation = op->client->generation;
-	if ((uint32_t)rpc->first + rpc->n < depth) {
-		seek_on(op, (uint16_t)(rpc->first + rpc->n));
-		return NULL;
-	}
-	if (depth > 0)
-		f->qid = tn_mfid_qid(op->client, f->root, f->name->hash, m->wqid[rpc->n - 1]);
-	go_on(op);
-	return NULL;
+	return walked_some(rpc, m, not_found, arrived);
 }
 
 static const struct tn_step seek_step = {
@@ -311,11 +309,6 @@ static const struct tn_step seek_step = {
 	.refused = seek_refused,
 	.late = walked_late,
 };
-
-static void seek_on(struct tn_op *op, uint16_t first)
-{
-	walk_by_name(op, &seek_step, op->newfid, first);
-}
 
 void tn_op_seek(struct tn_op *op, struct tn_elem *name, void (*then)(struct tn_op *op))
 {
@@ -330,7 +323,7 @@ void tn_op_seek(struct tn_op *op, struct tn_elem *name, void (*then)(struct tn_o
 	}
 	op->then = then;
 	tn_mfid_bind(op->client, op->newfid, op->fid->root, tn_elem_get(name));
-	seek_on(op, 0);
+	walk_by_name(op, &seek_step, op->newfid, 0);
 }
 
 /* What is there under the name now must be the same file. */
