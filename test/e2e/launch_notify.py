@@ -3,11 +3,12 @@
 Expectations: inotify(7); what programs inside do themselves is held against the same on a directory of the host.
 """
 import os
+import shutil
 import subprocess
 import sys
 import time
 
-from bench import PATIENCE, Failed, case
+from bench import PATIENCE, Failed, Skipped, case
 from launch_host import Place
 from people import people, wait_for
 
@@ -25,11 +26,13 @@ class Watcher:
     """Who watches `places` inside (options None: outside): `lines` of what it has heard, without their times."""
 
     def __init__(self, b, who, options, places, watched=1, seconds=60):
-        os.chmod(b.dir, 0o777)
-        self.b, self.lines, self.times, self.rest = b, [], [], ''
         inside = '' if options is None else 'tenon run %s ' % options
-        command = 'exec %s%s%s %s %s %s %s' % (who, inside, PYTHON, copy_of_watcher(b), seconds, watched, ' '.join(places))
-        self.p = b.start(command, stdin=subprocess.PIPE)
+        self.begin(b, '%s%s%s %s %s %s %s' % (who, inside, PYTHON, copy_of_watcher(b), seconds, watched, ' '.join(places)))
+
+    def begin(self, b, command):
+        os.chmod(b.dir, 0o777)
+        self.lines, self.times, self.rest = [], [], ''
+        self.p = b.start('exec ' + command, stdin=subprocess.PIPE)
         self.take(b.read_until(self.p, 'ready\n').split('ready\n')[1])
         os.set_blocking(self.p.stdout.fileno(), False)
 
@@ -37,9 +40,13 @@ class Watcher:
         lines = (self.rest + text).split('\n')
         self.rest = lines.pop()
         for line in lines:
-            when, _, what = line.partition(' ')
-            self.times.append(float(when))
+            when, what = self.said(line)
+            self.times.append(when)
             self.lines.append(what)
+
+    def said(self, line):
+        when, _, what = line.partition(' ')
+        return float(when), what
 
     def read(self):
         try:
@@ -63,6 +70,29 @@ class Watcher:
         self.p.stdin.close()
         if self.p.wait(PATIENCE):
             raise Failed('the watcher ended with %d' % self.p.returncode)
+
+
+# Its lines are `WHAT,ISDIR PLACE/NAME`, and have no times: they are taken as they come.
+INOTIFYWAIT = """inotifywait -m -q -e create,modify,move,delete --format '%%e %%w%%f' %s &
+n=0
+until grep -q '^watched 1$' /n/ns/stats; do
+    n=$((n + 1)); [ $n -lt 1000 ] || exit 1
+    sleep 0.01
+done
+echo ready
+read end
+kill $!
+"""
+
+
+class Inotifywait(Watcher):
+    """The same by the program that people use."""
+
+    def __init__(self, b, who, options, places):
+        self.begin(b, '%stenon run %s sh %s' % (who, options, b.write('wait.sh', INOTIFYWAIT % ' '.join(places), 0o644)))
+
+    def said(self, line):
+        return time.monotonic(), line.replace(',ISDIR', '|DIR').replace('/n/', '')
 
 
 def copy_of_watcher(b):
@@ -148,33 +178,48 @@ def story(w, do, place):
                 raise Failed('%r is heard as %r' % (step, w.lines))
     if max(best.values()) > SOON_S:
         raise Failed('not within %g s: %r' % (SOON_S, best))
-    return best
 
 
-PLACES = (('-m /n/far=DIAL', 'far'), ("-o create -b /n/u='#ram' -m /n/raw=DIAL -a /n/u=/n/raw", 'u'))
+def told(b, place, *doers, watcher=Watcher):
+    """Whoever runs it with the options of PLACE hears the story of each of the doers there."""
+    options, name = place
+    for who in people():
+        w = watcher(b, who, options, [name])
+        for do in doers:
+            story(w, do, os.path.basename(name))
+        w.end()
+
+
+def far(dial):
+    """An import, and a union with it."""
+    return (("-m /n/far='%s'" % dial, '/n/far'), ("-o create -b /n/u='#ram' -m /n/raw='%s' -a /n/u=/n/raw" % dial, '/n/u'))
 
 
 @case('what another client of the server creates, modifies, renames, deletes is heard inside within 200 ms')
 def _(b):
     tree(b)
     e = b.export('share')
-    for who in people():
-        for options, place in PLACES:
-            w = Watcher(b, who, options.replace('DIAL', "'%s'" % e.dial), ['/n/' + place])
-            with Other(e.dial, ME) as other:
-                story(w, other.table(), place)
-            w.end()
+    for place in far(e.dial):
+        with Other(e.dial, ME) as other:
+            told(b, place, other.table())
 
 
 @case('what the server\'s own host creates, modifies, renames, deletes is heard inside within 200 ms')
 def _(b):
     tree(b)
     e = b.export('share')
-    for who in people():
-        for options, place in PLACES:
-            w = Watcher(b, who, options.replace('DIAL', "'%s'" % e.dial), ['/n/' + place])
-            story(w, host(b), place)
-            w.end()
+    for place in far(e.dial):
+        told(b, place, host(b))
+
+
+@case('`inotifywait -m` inside says what another client, and the server\'s own host, do to an import within 200 ms')
+def _(b):
+    if not shutil.which('inotifywait'):
+        raise Skipped('no inotifywait here')
+    tree(b)
+    e = b.export('share')
+    with Other(e.dial, ME) as other:
+        told(b, far(e.dial)[0], other.table(), host(b), watcher=Inotifywait)
 
 
 @case('through an export of an import, and below an attach name, what the first server\'s host does is heard')
@@ -182,21 +227,15 @@ def _(b):
     tree(b)
     e = b.export('share')
     again = b.export("--clean -b '/ram=#ram' -m '/far=%s'" % e.dial)
-    for who in people():
-        for options, place in (("-m /n/twice='%s'" % b.export("'%s'" % e.dial).dial, 'twice'),
-                               ("-o aname=far -m /n/part='%s'" % again.dial, 'part')):
-            w = Watcher(b, who, options, ['/n/' + place])
-            story(w, host(b), place)
-            w.end()
+    for place in (("-m /n/twice='%s'" % b.export("'%s'" % e.dial).dial, '/n/twice'),
+                  ("-o aname=far -m /n/part='%s'" % again.dial, '/n/part')):
+        told(b, place, host(b))
 
 
 @case('in a union of directories of this host, what others do here is heard')
 def _(b):
     tree(b)
-    for who in people():
-        w = Watcher(b, who, '-B $PWD/local=$PWD/share', [b.dir + '/local'])
-        story(w, host(b), 'local')
-        w.end()
+    told(b, ('-B $PWD/local=$PWD/share', b.dir + '/local'), host(b))
 
 
 @case('a watched file tells its own changes, and its end; a rename into a watched directory tells both')
@@ -252,6 +291,17 @@ def _(b):
             b.shows('rm -rf m share')
 
 
+def heard_of(b, who, options, script, watched, *places, how='do'):
+    """The lines of a watcher that has a script run, without their times."""
+    os.chmod(b.dir, 0o777)
+    script = b.write('script.py', script, 0o644)
+    r = b.run('%stenon run %s %s %s 60 %d %s=%s %s' % (who, options, PYTHON, copy_of_watcher(b), watched, how, script, ' '.join(places)))
+    lines = r.stdout.decode().splitlines()
+    if r.returncode or lines[:1] != ['ready']:
+        raise Failed('%r: %d %r %s' % (options, r.returncode, lines[:5], r.stderr.decode()))
+    return [line.split(' ', 1)[1] for line in lines[1:]]
+
+
 OWN = """import os
 os.chdir(TOP)
 for i in range(20):
@@ -305,13 +355,8 @@ def _(b):
         heard = []
         for options, top, watched in (('', b.dir + '/local', 0), ("-m /n/top='%s'" % e.dial, '/n/top', 2),
                                       ('-o create -B %s/local=%s/share' % (b.dir, b.dir), b.dir + '/local', 2)):
-            script = b.write('own.py', OWN.replace('TOP', repr(top)), 0o644)
-            os.chmod(b.dir, 0o777)
-            r = b.run('%stenon run %s %s %s 60 %d do=%s %s %s/d' % (who, options, PYTHON, copy_of_watcher(b), watched,
-                                                                   script, top, top))
-            if r.returncode or not r.stdout.startswith(b'ready\n'):
-                raise Failed('%r: %s' % (options, r.stderr.decode()))
-            heard.append([line.split(' ', 1)[1].replace('local', 'top') for line in r.stdout.decode().splitlines()[1:]])
+            lines = heard_of(b, who, options, OWN.replace('TOP', repr(top)), watched, top, top + '/d')
+            heard.append([line.replace('local', 'top') for line in lines])
         for options, got in zip(('an import', 'a union'), heard[1:]):
             if got != heard[0]:
                 wrong = next(i for i, pair in enumerate(zip(got + [''], heard[0] + [''])) if pair[0] != pair[1])
@@ -333,12 +378,10 @@ def _(b):
     e = b.export('share')
     for who in people():
         b.write('share/f', '', 0o666)
-        script = b.write('clash.py', CLASH.replace('TOP', "'/n/far'").replace('SHARE', repr(b.dir + '/share')), 0o644)
-        os.chmod(b.dir, 0o777)
-        r = b.run("%stenon run -m /n/far='%s' %s %s 60 1 while=%s /n/far" % (who, e.dial, PYTHON, copy_of_watcher(b), script))
-        lines = [line.split(' ', 1)[-1] for line in r.stdout.decode().splitlines()]
-        if r.returncode or lines != ['ready', 'MODIFY far/f', 'MODIFY far/f']:
-            raise Failed('%r %r' % (lines, r.stderr.decode()))
+        script = CLASH.replace('TOP', "'/n/far'").replace('SHARE', repr(b.dir + '/share'))
+        lines = heard_of(b, who, "-m /n/far='%s'" % e.dial, script, 1, '/n/far', how='while')
+        if lines != ['MODIFY far/f', 'MODIFY far/f']:
+            raise Failed(repr(lines))
 
 
 @case('a server that is killed hangs nobody; when it is back its changes are told again')
@@ -406,13 +449,10 @@ def _(b):
     import p9d
     with p9d.Server(p9d.Dir(f=p9d.File(b'text'))) as s:
         for who in people():
-            script = b.write('own.py', "import os\nwith open('/n/far/f', 'a') as f:\n    f.write('more')\n", 0o644)
-            os.chmod(b.dir, 0o777)
-            r = b.run("%stenon run -m /n/far='%s' %s %s 60 0 do=%s /n/far" %
-                      (who, s.dial, PYTHON, copy_of_watcher(b), script))
-            lines = [line.split(' ', 1)[-1] for line in r.stdout.decode().splitlines()]
-            if r.returncode or lines != ['ready', 'MODIFY far/f']:
-                raise Failed('%r %r' % (lines, r.stderr.decode()))
+            script = "with open('/n/far/f', 'a') as f:\n    f.write('more')\n"
+            lines = heard_of(b, who, "-m /n/far='%s'" % s.dial, script, 0, '/n/far')
+            if lines != ['MODIFY far/f']:
+                raise Failed(repr(lines))
 
 
 @case('the file `watch`: lines in, lines out; names that lead out, and what is no line, are refused')
