@@ -94,11 +94,10 @@ static enum tn_err ask(struct tn_req *r)
 	return err;
 }
 
-/* The root of an attach as `who`, with an attach name; NULL and *err. */
-static UNUSED_OK struct tn_chan *attach_as(struct tn_server *s, const char *who, const char *aname,
+/* The root of an attach as this user (put), with an attach name; NULL and *err. */
+static struct tn_chan *attach_user(struct tn_server *s, struct tn_user *user, const char *aname,
     enum tn_err *err)
 {
-	struct tn_user *user = tn_user_new(str(who), TN_NONUNAME, TN_NONUNAME);
 	struct tn_chan *c = tn_chan_new(s, user);
 	struct tn_req r;
 
@@ -106,7 +105,7 @@ static UNUSED_OK struct tn_chan *attach_as(struct tn_server *s, const char *who,
 	tn_req_init(&r, TN_ATTACH, NULL, &driver);
 	r.server = s;
 	r.user = user;
-	r.u.attach.uname = str(who);
+	r.u.attach.uname = (struct tn_str){ user->name, user->len };
 	r.u.attach.aname = str(aname);
 	r.u.attach.newchan = c;
 	*err = ask(&r);
@@ -117,13 +116,35 @@ static UNUSED_OK struct tn_chan *attach_as(struct tn_server *s, const char *who,
 	return NULL;
 }
 
-static UNUSED_OK struct tn_chan *attach(struct tn_server *s, const char *who)
+static UNUSED_OK struct tn_chan *attach_as(struct tn_server *s, const char *who, const char *aname,
+    enum tn_err *err)
+{
+	return attach_user(s, tn_user_new(str(who), TN_NONUNAME, TN_NONUNAME), aname, err);
+}
+
+/* Who has numbers, as Linux's users do. */
+static UNUSED_OK struct tn_chan *attach_number(struct tn_server *s, const char *who, uint32_t uid,
+    uint32_t gid)
 {
 	enum tn_err err;
-	struct tn_chan *c = attach_as(s, who, "", &err);
+	struct tn_chan *c = attach_user(s, tn_user_new(str(who), uid, gid), "", &err);
 
 	assert_int_equal(err, TN_OK);
 	return c;
+}
+
+static UNUSED_OK struct tn_chan *attach(struct tn_server *s, const char *who)
+{
+	return attach_number(s, who, TN_NONUNAME, TN_NONUNAME);
+}
+
+/* For tn_alloc_hook: there is memory so many times more. */
+static int allocations_left;
+
+static UNUSED_OK bool allow(size_t size)
+{
+	(void)size;
+	return allocations_left-- > 0;
 }
 
 /* The Chan at "a/b" from c; NULL, *err and, in walked, how far it came. */

@@ -275,14 +275,6 @@ static void variables_are_limited(void **state)
 	set("more", "");
 }
 
-static int allocations_left;
-
-static bool allow(size_t size)
-{
-	(void)size;
-	return allocations_left-- > 0;
-}
-
 static void without_memory_nothing_is_half_done(void **state)
 {
 	struct tn_env *copy;

@@ -1202,14 +1202,6 @@ static void an_absurd_reservation_is_refused_at_once(void **state)
 
 /* ---- without memory ---- */
 
-static int allocations_left;
-
-static bool allow(size_t size)
-{
-	(void)size;
-	return allocations_left-- > 0;
-}
-
 /* ---- locks ---- */
 
 static enum tn_err lock(struct tn_chan *c, uint64_t owner, uint8_t type, uint64_t start)

@@ -9,24 +9,6 @@
 static struct tn_server *server;
 static struct tn_chan *root; /* of an attach as Linux's root, whose tree it is */
 static struct tn_chan *rob;  /* as rob, number 2, group 200 */
-static int allocations_left;
-
-static struct tn_chan *attach_number(const char *who, uint32_t uid, uint32_t gid)
-{
-	struct tn_user *user = tn_user_new(str(who), uid, gid);
-	struct tn_chan *c = tn_chan_new(server, user);
-	struct tn_req r;
-
-	assert_non_null(c);
-	tn_req_init(&r, TN_ATTACH, NULL, &driver);
-	r.server = server;
-	r.user = user;
-	r.u.attach.uname = str(who);
-	r.u.attach.newchan = c;
-	assert_int_equal(ask(&r), TN_OK);
-	tn_user_put(user);
-	return c;
-}
 
 static int setup(void **state)
 {
@@ -34,8 +16,8 @@ static int setup(void **state)
 	loop_start();
 	server = tn_ram_new(&loop, NULL);
 	assert_non_null(server);
-	root = attach_number("root", 0, 0);
-	rob = attach_number("rob", 2, 200);
+	root = attach_number(server, "root", 0, 0);
+	rob = attach_number(server, "rob", 2, 200);
 	return 0;
 }
 
@@ -48,12 +30,6 @@ static int teardown(void **state)
 	tn_server_put(server);
 	loop_end();
 	return 0;
-}
-
-static bool allow(size_t size)
-{
-	(void)size;
-	return allocations_left-- > 0;
 }
 
 /* TN_NONUNAME: as it is */
@@ -105,8 +81,8 @@ static void who_is_called_root_without_a_number_has_what_the_bits_grant(void **s
 /* Linux's v9fs attaches everybody as "nobody" (uname=), with his number. */
 static void users_of_one_name_are_known_by_their_numbers(void **state)
 {
-	struct tn_chan *one = attach_number("nobody", 1, TN_NONUNAME),
-		       *two = attach_number("nobody", 5, TN_NONUNAME);
+	struct tn_chan *one = attach_number(server, "nobody", 1, TN_NONUNAME),
+		       *two = attach_number(server, "nobody", 5, TN_NONUNAME);
 
 	(void)state;
 	put_file(one, "f", "text", 0600);
@@ -130,7 +106,7 @@ static void one_name_with_and_without_a_number_is_one_user(void **state)
 /* inode(7): S_ISVTX; capabilities(7): CAP_FOWNER. */
 static void root_is_not_held_by_the_sticky_bit(void **state)
 {
-	struct tn_chan *ken = attach_number("ken", 3, 300), *d;
+	struct tn_chan *ken = attach_number(server, "ken", 3, 300), *d;
 
 	(void)state;
 	turn(create_at(rob, "d", TN_OREAD, TN_DMDIR | TN_DMSETVTX | 0777));
@@ -147,7 +123,7 @@ static void root_is_not_held_by_the_sticky_bit(void **state)
 
 static void root_gives_a_file_to_any_number_which_has_it_then(void **state)
 {
-	struct tn_chan *seven = attach_number("", 7, TN_NONUNAME);
+	struct tn_chan *seven = attach_number(server, "", 7, TN_NONUNAME);
 
 	(void)state;
 	put_file(root, "f", "text", 0600);
@@ -167,7 +143,7 @@ static void root_gives_a_file_to_any_number_which_has_it_then(void **state)
 
 static void nobody_but_root_gives_a_file_away(void **state)
 {
-	struct tn_chan *ken = attach_number("ken", 3, 300);
+	struct tn_chan *ken = attach_number(server, "ken", 3, 300);
 
 	(void)state;
 	put_file(rob, "f", "", 0666);

@@ -10,8 +10,6 @@ static struct tn_server *server;
 static struct tn_chan *root; /* of an attach as glenda */
 static uint8_t value[TN_XATTR_MAX + 1];
 static uint32_t len; /* what the last get answered */
-static int allocations_left;
-
 static void start_with(const struct tn_ram_options *o)
 {
 	loop_start();
@@ -266,12 +264,6 @@ static void attributes_take_of_the_trees_memory_and_give_it_back(void **state)
 	assert_int_equal(bytes_used(), 0);
 }
 
-static bool allow(size_t size)
-{
-	(void)size;
-	return allocations_left-- > 0;
-}
-
 static void without_memory_an_attribute_is_as_it_was(void **state)
 {
 	struct tn_chan *c;
@@ -338,23 +330,6 @@ static void a_file_is_renamed_by_its_chan(void **state)
 
 /* ---- modes, groups, stats ---- */
 
-static struct tn_chan *attach_number(const char *who, uint32_t uid, uint32_t gid)
-{
-	struct tn_user *user = tn_user_new(str(who), uid, gid);
-	struct tn_chan *c = tn_chan_new(server, user);
-	struct tn_req r;
-
-	assert_non_null(c);
-	tn_req_init(&r, TN_ATTACH, NULL, &driver);
-	r.server = server;
-	r.user = user;
-	r.u.attach.uname = str(who);
-	r.u.attach.newchan = c;
-	assert_int_equal(ask(&r), TN_OK);
-	tn_user_put(user);
-	return c;
-}
-
 /* inode(7): S_ISVTX. */
 static void where_the_sticky_bit_is_names_go_with_their_owners(void **state)
 {
@@ -414,8 +389,8 @@ static void a_new_file_has_the_group_that_ext4_would_give_it(void **state)
 		turn(root);
 		tn_server_put(server);
 		server = tn_ram_new(&loop, NULL);
-		root = owner = attach_number("glenda", 1, 100);
-		rob = attach_number("rob", 2, 200);
+		root = owner = attach_number(server, "glenda", 1, 100);
+		rob = attach_number(server, "rob", 2, 200);
 		turn(create_at(owner, "d", TN_OREAD, TN_DMDIR | groups[i].dir));
 		c = at(rob, "d");
 		tn_req_init(&r, TN_CREATE, c, &driver);
@@ -458,7 +433,7 @@ static void a_stat_has_all_that_unix_asks_for(void **state)
 {
 	const uint32_t want = TN_ST_NLINK | TN_ST_RDEV | TN_ST_BLOCKS | TN_ST_BTIME | TN_ST_CTIME |
 			      TN_ST_GEN | TN_ST_DATA_VERSION | TN_ST_NUID | TN_ST_NGID;
-	struct tn_chan *rob = attach_number("rob", 2, 200);
+	struct tn_chan *rob = attach_number(server, "rob", 2, 200);
 
 	(void)state;
 	put_file(rob, "f", "text", 0644);

@@ -123,14 +123,6 @@ static void names_are_limited(void **state)
 	assert_int_equal(add("/one", true), TN_ELIMIT_FILES);
 }
 
-static int allocations_left;
-
-static bool allow(size_t size)
-{
-	(void)size;
-	return allocations_left-- > 0;
-}
-
 static void without_memory_it_stays_whole(void **state)
 {
 	struct tn_server *s = NULL;
