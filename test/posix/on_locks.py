@@ -1,4 +1,5 @@
 """Record locks of fcntl, of processes and of open files; flock. fcntl(2), flock(2)."""
+import contextlib
 import errno
 import fcntl
 import os
@@ -12,109 +13,95 @@ DENIED = (errno.EAGAIN, errno.EACCES)
 
 
 def elsewhere(fn):
-    """fn in another process; what it says."""
+    """fn in another process, whose failure is the case's."""
     result, why = wait_for(*in_child(fn))
     if result != 'ok':
         raise Failed(why)
 
 
+def other(fn, *args):
+    """fn(fd, ...) in another process, with a descriptor of its own of the file."""
+    def there():
+        with opened('x', os.O_RDWR) as fd:
+            fn(fd, *args)
+    elsewhere(there)
+
+
+def refused(fd, *args, **kw):
+    fails(DENIED, calls.lock, fd, *args, **kw)
+
+
+@contextlib.contextmanager
+def locked(*args, data=b'', **kw):
+    """A file with a lock of this process."""
+    put('x', data)
+    with opened('x', os.O_RDWR) as fd:
+        calls.lock(fd, *args, **kw)
+        yield fd
+
+
 @case('a write lock keeps every other lock away, by name of its owner', 'fcntl(2): F_SETLK, F_GETLK')
 def write_lock():
-    put('x')
+    def there(fd):
+        for kind in (RD, WR):
+            refused(fd, kind)
+        same('in the way', calls.conflict(fd, RD), (WR, 0, 0, me))
     me = os.getpid()
-
-    def other():
-        with opened('x', os.O_RDWR) as fd:
-            for kind in (RD, WR):
-                fails(DENIED, calls.lock, fd, kind)
-            same('in the way', calls.conflict(fd, RD), (WR, 0, 0, me))
-    with opened('x', os.O_RDWR) as fd:
-        calls.lock(fd, WR)
-        elsewhere(other)
+    with locked(WR):
+        other(there)
 
 
 @case('read locks are shared', 'fcntl(2)')
 def read_lock():
-    put('x')
-
-    def other():
-        with opened('x', os.O_RDWR) as fd:
-            calls.lock(fd, RD)
-            fails(DENIED, calls.lock, fd, WR)
-    with opened('x', os.O_RDWR) as fd:
+    def there(fd):
         calls.lock(fd, RD)
-        elsewhere(other)
+        refused(fd, WR)
+    with locked(RD):
+        other(there)
 
 
 @case('locks of ranges that do not meet do not hinder each other', 'fcntl(2)')
 def ranges():
-    put('x')
-
-    def other():
-        with opened('x', os.O_RDWR) as fd:
-            calls.lock(fd, WR, 0, 10)
-            calls.lock(fd, WR, 20, 0)
-            for start, length in ((10, 1), (19, 1), (5, 10), (15, 100), (0, 0)):
-                fails(DENIED, calls.lock, fd, WR, start, length)
-    with opened('x', os.O_RDWR) as fd:
-        calls.lock(fd, WR, 10, 10)
-        elsewhere(other)
+    def there(fd):
+        calls.lock(fd, WR, 0, 10)
+        calls.lock(fd, WR, 20, 0)
+        for start, length in ((10, 1), (19, 1), (5, 10), (15, 100), (0, 0)):
+            refused(fd, WR, start, length)
+    with locked(WR, 10, 10):
+        other(there)
 
 
 @case('unlocking the middle leaves two locks', 'fcntl(2)')
 def split():
-    put('x')
-
-    def other():
-        with opened('x', os.O_RDWR) as fd:
-            same('held', [bool(calls.conflict(fd, WR, i, 1)) for i in range(0, 30, 5)], [True, True, False, False, True, True])
-    with opened('x', os.O_RDWR) as fd:
-        calls.lock(fd, WR, 0, 30)
+    def there(fd):
+        same('held', [bool(calls.conflict(fd, WR, i, 1)) for i in range(0, 30, 5)], [True, True, False, False, True, True])
+    with locked(WR, 0, 30) as fd:
         calls.lock(fd, UN, 10, 10)
-        elsewhere(other)
+        other(there)
 
 
 @case('a lock becomes another kind', 'fcntl(2)')
 def upgraded():
-    put('x')
-
-    def reads(may):
-        def other():
-            with opened('x', os.O_RDWR) as fd:
-                same('in the way', calls.conflict(fd, RD) is None, may)
-        return other
-    with opened('x', os.O_RDWR) as fd:
-        calls.lock(fd, WR)
-        elsewhere(reads(False))
-        calls.lock(fd, RD)
-        elsewhere(reads(True))
-        calls.lock(fd, WR)
-        elsewhere(reads(False))
-        calls.lock(fd, UN)
-        elsewhere(reads(True))
+    def reads(fd, may):
+        same('in the way', calls.conflict(fd, RD) is None, may)
+    with locked(WR) as fd:
+        other(reads, False)
+        for kind, may in ((RD, True), (WR, False), (UN, True)):
+            calls.lock(fd, kind)
+            other(reads, may)
 
 
 @case('closing any descriptor of the file drops the process\'s locks', 'fcntl(2)')
 def closed():
-    put('x')
-
-    def other():
-        with opened('x', os.O_RDWR) as fd:
-            calls.lock(fd, WR)
-    with opened('x', os.O_RDWR) as fd:
-        calls.lock(fd, WR)
+    with locked(WR):
         os.close(os.open('x', os.O_RDONLY))
-        elsewhere(other)
+        other(calls.lock, WR)
 
 
 @case('the end of a process drops its locks', 'fcntl(2)')
 def ended():
     put('x')
-
-    def other():
-        fd = os.open('x', os.O_RDWR)
-        calls.lock(fd, WR)
-    elsewhere(other)
+    elsewhere(lambda: calls.lock(os.open('x', os.O_RDWR), WR))
     with opened('x', os.O_RDWR) as fd:
         calls.lock(fd, WR)
 
@@ -139,25 +126,20 @@ def killed():
 
 @case('a child inherits no locks of a process', 'fcntl(2), fork(2)')
 def fork():
-    put('x')
-    with opened('x', os.O_RDWR) as fd:
-        calls.lock(fd, WR)
-        elsewhere(lambda: fails(DENIED, calls.lock, fd, WR))
+    with locked(WR) as fd:
+        elsewhere(lambda: refused(fd, WR))
 
 
 @case('who waits for a lock gets it when it is free', 'fcntl(2): F_SETLKW')
 def waits():
-    put('x', b'0')
-
-    def other():
+    def there():
         with opened('x', os.O_RDWR) as fd:
             os.write(w, b'x')
             calls.lock(fd, WR, command=fcntl.F_SETLKW)
             same('the content', os.pread(fd, 1, 0), b'1')
     r, w = os.pipe()
-    with opened('x', os.O_RDWR) as fd:
-        calls.lock(fd, WR)
-        end = in_child(other)
+    with locked(WR, data=b'0') as fd:
+        end = in_child(there)
         os.read(r, 1)
         os.pwrite(fd, b'1', 0)
         calls.lock(fd, UN)
@@ -167,34 +149,30 @@ def waits():
 
 @case('a signal ends the wait for a lock', 'fcntl(2): EINTR')
 def interrupted():
-    put('x')
+    class Woken(Exception):
+        pass
 
-    def other():
-        class Woken(Exception):
-            pass
+    def woken(*_):
+        raise Woken
 
-        def woken(*_):
-            raise Woken
+    def there(fd):
         signal.signal(signal.SIGALRM, woken)
-        with opened('x', os.O_RDWR) as fd:
-            signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)
-            try:
-                calls.lock(fd, WR, command=fcntl.F_SETLKW)
-            except Woken:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                return
-            raise AssertionError('it got the lock')
-    with opened('x', os.O_RDWR) as fd:
-        calls.lock(fd, WR)
-        elsewhere(other)
+        signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)
+        try:
+            calls.lock(fd, WR, command=fcntl.F_SETLKW)
+        except Woken:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            return
+        raise AssertionError('it got the lock')
+    with locked(WR):
+        other(there)
 
 
 @case('two that wait for each other: one fails with EDEADLK', 'fcntl(2): EDEADLK')
 def deadlock():
-    put('x')
     r, w = os.pipe()
 
-    def other():
+    def there():
         with opened('x', os.O_RDWR) as fd:
             calls.lock(fd, WR, 1, 1)
             os.write(w, b'x')
@@ -202,9 +180,8 @@ def deadlock():
                 calls.lock(fd, WR, 0, 1, command=fcntl.F_SETLKW)
             except OSError as e:
                 same('the error', e.errno, errno.EDEADLK)
-    with opened('x', os.O_RDWR) as fd:
-        calls.lock(fd, WR, 0, 1)
-        end = in_child(other)
+    with locked(WR, 0, 1) as fd:
+        end = in_child(there)
         os.read(r, 1)
         try:
             calls.lock(fd, WR, 1, 1, command=fcntl.F_SETLKW)
@@ -226,14 +203,8 @@ def direction():
 
 @case('a lock may lie behind the end, and be counted from it', 'fcntl(2): l_whence')
 def from_the_end():
-    put('x', bytes(100))
-
-    def other():
-        with opened('x', os.O_RDWR) as fd:
-            same('in the way', calls.conflict(fd, WR)[:3], (WR, 90, 20))
-    with opened('x', os.O_RDWR) as fd:
-        calls.lock(fd, WR, -10, 20, whence=os.SEEK_END)
-        elsewhere(other)
+    with locked(WR, -10, 20, whence=os.SEEK_END, data=bytes(100)):
+        other(lambda fd: same('in the way', calls.conflict(fd, WR)[:3], (WR, 90, 20)))
 
 
 @case('a lock before the beginning of a file is EINVAL', 'fcntl(2): EINVAL')
@@ -245,15 +216,12 @@ def before_the_beginning():
 
 @case('a lock by one name of a file holds for the other', 'fcntl(2)')
 def by_link():
-    put('x')
-    os.link('x', 'y')
-
-    def other():
+    def there():
         with opened('y', os.O_RDWR) as fd:
-            fails(DENIED, calls.lock, fd, WR)
-    with opened('x', os.O_RDWR) as fd:
-        calls.lock(fd, WR)
-        elsewhere(other)
+            refused(fd, WR)
+    with locked(WR):
+        os.link('x', 'y')
+        elsewhere(there)
 
 
 @case('locks of open files hinder each other in one process', 'fcntl(2): open file description locks')
@@ -261,11 +229,11 @@ def open_file():
     put('x')
     with opened('x', os.O_RDWR) as a, opened('x', os.O_RDWR) as b:
         calls.lock(a, WR, 0, 10, calls.F_OFD_SETLK)
-        fails(DENIED, calls.lock, b, WR, 5, 10, calls.F_OFD_SETLK)
+        refused(b, WR, 5, 10, calls.F_OFD_SETLK)
         same('in the way', calls.conflict(b, WR, 5, 10, calls.F_OFD_GETLK), (WR, 0, 10, -1))
         calls.lock(b, WR, 10, 10, calls.F_OFD_SETLK)
         os.close(os.dup(a))
-        fails(DENIED, calls.lock, b, WR, 5, 10, calls.F_OFD_SETLK)
+        refused(b, WR, 5, 10, calls.F_OFD_SETLK)
 
 
 @case('a lock of an open file goes when its last descriptor is closed', 'fcntl(2): open file description locks')
@@ -276,7 +244,7 @@ def open_file_closed():
     c = os.dup(a)
     os.close(a)
     with opened('x', os.O_RDWR) as b:
-        fails(DENIED, calls.lock, b, WR, command=calls.F_OFD_SETLK)
+        refused(b, WR, command=calls.F_OFD_SETLK)
         os.close(c)
         calls.lock(b, WR, command=calls.F_OFD_SETLK)
 
@@ -298,12 +266,12 @@ def flock():
 def flock_process():
     put('x')
 
-    def other():
+    def there():
         with opened('x', os.O_RDONLY) as fd:
             fails(errno.EWOULDBLOCK, fcntl.flock, fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     with opened('x', os.O_RDWR) as fd:
         fcntl.flock(fd, fcntl.LOCK_EX)
-        elsewhere(other)
+        elsewhere(there)
     with opened('x', os.O_RDWR) as fd:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 

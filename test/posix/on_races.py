@@ -14,56 +14,36 @@ def rounds():
     return range(ROUNDS * (200 if suite.options.long else 1))
 
 
-@case('of several that make a name with O_EXCL one succeeds', 'open(2): O_EXCL', seconds=900)
-def exclusive():
-    def make():
+def one_wins(step, refused):
+    """Three processes do step(i), each in the same rounds: in each round one is not refused."""
+    def go():
         won = 0
         for i in rounds():
-            with contextlib.suppress(FileExistsError):
-                os.close(os.open('x%d' % i, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            with contextlib.suppress(refused):
+                step(i)
                 won += 1
-        fd = os.open('won', os.O_WRONLY | os.O_APPEND)
-        os.write(fd, b'%d\n' % won)
-        os.close(fd)
+        with opened('won', os.O_WRONLY | os.O_APPEND) as fd:
+            os.write(fd, b'%d\n' % won)
     put('won')
-    children(make, make, make)
-    same('made', sum(int(x) for x in get('won').split()), len(rounds()))
+    children(go, go, go)
+    same('done', sum(int(x) for x in get('won').split()), len(rounds()))
+
+
+@case('of several that make a name with O_EXCL one succeeds', 'open(2): O_EXCL', seconds=900)
+def exclusive():
+    one_wins(lambda i: os.close(os.open('x%d' % i, os.O_CREAT | os.O_EXCL | os.O_WRONLY)), FileExistsError)
 
 
 @case('of several that make a directory one succeeds', 'mkdir(2): EEXIST', seconds=900)
 def mkdir():
-    def make():
-        won = 0
-        for i in rounds():
-            with contextlib.suppress(FileExistsError):
-                os.mkdir('d%d' % i)
-                won += 1
-        fd = os.open('won', os.O_WRONLY | os.O_APPEND)
-        os.write(fd, b'%d\n' % won)
-        os.close(fd)
-    put('won')
-    children(make, make, make)
-    same('made', sum(int(x) for x in get('won').split()), len(rounds()))
+    one_wins(lambda i: os.mkdir('d%d' % i), FileExistsError)
 
 
 @case('of several that remove a name one succeeds', 'unlink(2): ENOENT', seconds=900)
 def unlink():
-    n = len(rounds())
-    for i in range(n):
+    for i in rounds():
         put('x%d' % i)
-    put('won')
-
-    def remove():
-        won = 0
-        for i in range(n):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink('x%d' % i)
-                won += 1
-        fd = os.open('won', os.O_WRONLY | os.O_APPEND)
-        os.write(fd, b'%d\n' % won)
-        os.close(fd)
-    children(remove, remove, remove)
-    same('removed', sum(int(x) for x in get('won').split()), n)
+    one_wins(lambda i: os.unlink('x%d' % i), FileNotFoundError)
 
 
 @case('a name that is replaced by rename is never absent, and its content is one or the other', 'rename(2)', seconds=900)
