@@ -188,13 +188,15 @@ def _(b):
         other.answers('ok')
 
 
-def after(n, how, patience=BOUND, **kw):
-    """One locks, `how` ends that somehow, two gets it."""
+def after(n, how, before=None, **kw):
+    """One locks, `how` ends that somehow, two gets it. before: what one does first."""
     one, two = n.two(**kw)
+    if before:
+        one.must(before)
     one.must('lock f w 0 10')
     two.must('lock f w 0 10', 'EAGAIN')
     how(one)
-    two.gets('lock f w 0 10', patience)
+    two.gets('lock f w 0 10')
     return one, two
 
 
@@ -203,15 +205,17 @@ def exit_normally(one):
     assert one.p.wait(PATIENCE) == 0
 
 
+def close_another(one):
+    one.must('open again /n/far/file')
+    one.must('close again')
+
+
+def kill(one):
+    os.kill(one.pid, signal.SIGKILL)
+
+
 @case('a lock goes with the close of any descriptor of its file, with the end of its program, and when that is killed')
 def _(b):
-    def close_another(one):
-        one.must('open again /n/far/file')
-        one.must('close again')
-
-    def kill(one):
-        os.kill(one.pid, signal.SIGKILL)
-
     with Nodes(b) as n:
         for how in (lambda one: one.must('close f'), close_another, exit_normally, kill):
             one, two = after(n, how)
@@ -223,12 +227,7 @@ def _(b):
 def _(b):
     # fcntl(2): locks are not inherited.
     with Nodes(b) as n:
-        one, two = n.two()
-        one.must('spawn f')
-        one.must('lock f w 0 10')
-        two.must('lock f w 0 10', 'EAGAIN')
-        os.kill(one.pid, signal.SIGKILL)
-        two.gets('lock f w 0 10')
+        after(n, kill, before='spawn f')
 
 
 @case('a lock goes when its tree is unmounted')
@@ -244,12 +243,8 @@ def _(b):
 @case('a lock goes when the whole name space is killed, whichever of its processes dies')
 def _(b):
     with Nodes(b) as n:
-        for which in ('front', 'S'):
-            one, two = n.two()
-            one.must('lock f w 0 10')
-            two.must('lock f w 0 10', 'EAGAIN')
-            os.kill(family(one.p.pid)[0] if which == 'S' else one.p.pid, signal.SIGKILL)
-            two.gets('lock f w 0 10')
+        for of_run in (lambda pid: pid, lambda pid: family(pid)[0]):  # who waits outside, and the server
+            one, two = after(n, lambda one: os.kill(of_run(one.p.pid), signal.SIGKILL))
             wait_for('the end of the run', lambda: one.p.poll() is not None)
             one.end()
             two.end()
