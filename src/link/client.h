@@ -274,7 +274,7 @@ struct tn_client {
 struct tn_mnt {
 	struct tn_server s; /* first */
 	struct tn_client *client; /* counted */
-	struct tn_feed *feed;     /* while somebody watches: mntwatch.c */
+	struct tn_feed *feeds;    /* one of each user who watches: mntwatch.c */
 	uint32_t no_feed;         /* the generation of the connection whose peer has none; 0: not known */
 };
 

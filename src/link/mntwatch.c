@@ -1,9 +1,9 @@
 /*
  * TN_WATCH at a peer: its file `watch` (fs/watch.h says what is written and read), attached beside the mount on the same
- * connection, is open as long as somebody watches something of the mount. A peer that has no such file refuses the attach
- * name; one that passes names over gives a directory, which is no such file either, and is asked for nothing. When the
- * connection is lost it is asked again for everything, every RETRY_NS, and the watchers are told that something may have
- * been missed.
+ * connection, is open as long as somebody watches something of the mount. The peer tells by it what the user may know who
+ * attached; so what is attached by different users has a file each. A peer that has no such file refuses the attach name;
+ * one that passes names over gives a directory, which is no such file either, and is asked for nothing. When the connection
+ * is lost it is asked again for everything, every RETRY_NS, and the watchers are told that something may have been missed.
  *
  * The file is a Chan of an instance of its own, read and written by ordinary requests: nothing here knows of messages.
  */
@@ -18,7 +18,8 @@ enum { READ_BYTES = 8192, NAME_BYTES = 8192, LINE_BYTES = NAME_BYTES + 32 };
 /* r->keeper. One that was flushed (r NULL) stays until the peer has been told. */
 struct watch {
 	struct watch *next;
-	struct tn_req *r; /* kept */
+	struct tn_feed *feed; /* it is in the list of */
+	struct tn_req *r;     /* kept */
 	uint32_t number;
 	bool sent, begun;
 };
@@ -27,12 +28,13 @@ struct tn_feed {
 	struct tn_req r; /* first: attach, open, read */
 	struct tn_req w; /* write */
 	struct tn_timer timer;
-	struct tn_mnt *mnt; /* NULL: nobody watches any more, it ends when nothing is under way */
+	struct tn_feed *next; /* of the mount's */
+	struct tn_mnt *mnt;   /* NULL: nobody watches any more, it ends when nothing is under way */
 	struct tn_client *client;
 	struct tn_server *server; /* counted */
 	struct tn_chan *chan;     /* counted, or NULL */
-	struct tn_user *user;     /* counted */
-	struct tn_root *root;     /* counted: of the mount */
+	struct tn_user *user;     /* counted, or NULL */
+	struct tn_root *root;     /* counted: the attach that is watched */
 	struct watch *watches;
 	struct watch *writing; /* whose line is under way */
 	uint32_t holds;        /* calls that go on with it */
@@ -87,9 +89,13 @@ static bool is_watched(const struct tn_feed *f)
 /* Nobody watches: what is under way is flushed. */
 static void end_if_idle(struct tn_feed *f)
 {
+	struct tn_feed **at;
+
 	if (!f->mnt || is_watched(f))
 		return;
-	f->mnt->feed = NULL;
+	for (at = &f->mnt->feeds; *at != f; at = &(*at)->next)
+		;
+	*at = f->next;
 	f->mnt = NULL;
 	f->holds++;
 	if (f->asking)
@@ -243,8 +249,8 @@ static bool write_next(struct tn_feed *f)
 	w->sent = true;
 	len = line_for(f, w);
 	if (len == 0) {
-		answer(w, TN_ENAMETOOLONG);
 		w->sent = false; /* dropped next */
+		answer(w, TN_ENAMETOOLONG);
 		return true;
 	}
 	f->writing = w;
@@ -447,6 +453,23 @@ static void feed_done(struct tn_req *r)
 
 /* ---- the request ---- */
 
+/* Whether the peer takes both for the same user, and the names below them for the same files. */
+static bool is_same_attach(const struct tn_root *a, const struct tn_root *b)
+{
+	return a->n_uname == b->n_uname && a->uname_len == b->uname_len &&
+	       a->aname_len == b->aname_len &&
+	       memcmp(a->text, b->text, a->uname_len + (size_t)a->aname_len) == 0;
+}
+
+static struct tn_feed *feed_for(const struct tn_mnt *mnt, const struct tn_req *r)
+{
+	struct tn_feed *f = mnt->feeds;
+
+	while (f && !is_same_attach(f->root, tn_mfid_of(r->chan)->root))
+		f = f->next;
+	return f;
+}
+
 static struct tn_feed *feed_new(struct tn_mnt *mnt, struct tn_req *r)
 {
 	struct tn_feed *f = tn_alloc(sizeof(*f));
@@ -460,7 +483,7 @@ static struct tn_feed *feed_new(struct tn_mnt *mnt, struct tn_req *r)
 	}
 	f->client = tn_client_get(mnt->client);
 	f->mnt = mnt;
-	f->user = tn_user_get(r->chan->user);
+	f->user = r->chan->user ? tn_user_get(r->chan->user) : NULL;
 	f->root = tn_mfid_of(r->chan)->root;
 	f->root->refs++;
 	return f;
@@ -473,6 +496,7 @@ static struct watch *watch_new(struct tn_feed *f, struct tn_req *r)
 	if (!w)
 		return NULL;
 	w->r = r;
+	w->feed = f;
 	w->number = ++f->last_number;
 	w->next = f->watches;
 	f->watches = w;
@@ -482,7 +506,7 @@ static struct watch *watch_new(struct tn_feed *f, struct tn_req *r)
 enum tn_status tn_mnt_watch(struct tn_req *r)
 {
 	struct tn_mnt *mnt = (struct tn_mnt *)r->server;
-	struct tn_feed *f = mnt->feed;
+	struct tn_feed *known, *f;
 	struct watch *w;
 
 	if (!r->chan->aux.p || !tn_chan_is_dir(r->chan))
@@ -491,11 +515,12 @@ enum tn_status tn_mnt_watch(struct tn_req *r)
 		return tn_fail(r, TN_ENOTSUP);
 	if (!tn_keep(r))
 		return TN_DONE;
-	f = mnt->feed ? mnt->feed : feed_new(mnt, r);
+	known = feed_for(mnt, r);
+	f = known ? known : feed_new(mnt, r);
 	w = f ? watch_new(f, r) : NULL;
 	r->keeper = w;
 	if (!w) {
-		if (f && !mnt->feed) {
+		if (f && !known) {
 			f->mnt = NULL;
 			f->holds++;
 			let_go(f);
@@ -503,8 +528,9 @@ enum tn_status tn_mnt_watch(struct tn_req *r)
 		return tn_fail(r, TN_ENOMEM);
 	}
 	f->holds++;
-	if (!mnt->feed) {
-		mnt->feed = f;
+	if (!known) {
+		f->next = mnt->feeds;
+		mnt->feeds = f;
 		ask_attach(f);
 	}
 	go_on(f);
@@ -514,11 +540,12 @@ enum tn_status tn_mnt_watch(struct tn_req *r)
 
 void tn_mnt_watch_flush(struct tn_req *r)
 {
-	struct tn_feed *f = ((struct tn_mnt *)r->server)->feed;
 	struct watch *w = r->keeper;
+	struct tn_feed *f;
 
 	if (!w)
 		return;
+	f = w->feed;
 	f->holds++;
 	answer(w, TN_EINTR);
 	go_on(f);
