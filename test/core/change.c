@@ -87,10 +87,25 @@ static void an_end_has_its_cause(void **state)
 	assert_memory_equal(got.name.s, "file does not exist", got.name.len);
 }
 
+static void a_cause_that_is_too_long_is_cut(void **state)
+{
+	char cause[TN_CHANGE_LINE_MAX * 2], *line = malloc(TN_CHANGE_LINE_MAX); /* alone: asan */
+
+	(void)state;
+	assert_non_null(line);
+	memset(cause, 'x', sizeof(cause) - 1);
+	cause[sizeof(cause) - 1] = '\0';
+	assert_int_equal(tn_change_end_line(line, 3, cause), TN_CHANGE_LINE_MAX);
+	assert_memory_equal(line, "end 3 x", 7);
+	assert_int_equal(line[TN_CHANGE_LINE_MAX - 1], '\n');
+	free(line);
+}
+
 static const char *const bad[] = { "", " ", "made", "made ", "made x f 0 a", "made 1", "made 1 f",
 	"made 1 x 0 a", "made 1 f x a", "made -1 f 0 a", "made 4294967296 f 0 a",
-	"made 11111111111 f 0 a", "mad 1 f 0 a", "madee 1 f 0 a", "made 1 f 0 .", "made 1 f 0 ..",
-	"made 1 f 0 a/b", "made 1 f 0 \\", "made 1 f 0 a\\b", "end", "end x" };
+	"made 11111111111 f 0 a", "made 18446744073709551617 f 0 a", "mad 1 f 0 a", "madee 1 f 0 a",
+	"made 1 f 0 .", "made 1 f 0 ..", "made 1 f 0 a/b", "made 1 f 0 \\", "made 1 f 0 a\\b",
+	"end", "end x" };
 
 static void what_is_no_line_is_refused(void **state)
 {
@@ -152,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_that_is_written_is_read_back),
 		cmocka_unit_test(an_end_has_its_cause),
+		cmocka_unit_test(a_cause_that_is_too_long_is_cut),
 		cmocka_unit_test(what_is_no_line_is_refused),
 		cmocka_unit_test(each_truncation_is_looked_at_no_further),
 		cmocka_unit_test(a_name_of_255_bytes_is_one_and_a_longer_is_none),

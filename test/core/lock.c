@@ -558,6 +558,22 @@ static void a_test_tells_the_lock_as_it_was_set(void **state)
 	assert_int_equal(r.u.lock.type, UNLOCK);
 }
 
+/* Who asks what is in the way waits for nothing: fcntl(2) tells it at once. */
+static void who_only_tests_closes_no_circle_any_more(void **state)
+{
+	struct tn_chan chan = { .flags = TN_CF_OPEN | TN_ORDWR };
+	struct tn_req r = { .type = TN_GETLOCK, .chan = &chan };
+
+	(void)state;
+	assert_int_equal(set_by(0, 1, WRITE, 0, 9, 0), TN_OK);
+	assert_int_equal(set_by(1, 2, WRITE, 0, 9, 0), TN_OK);
+	assert_int_equal(wait_for(1, 1, WRITE, 0, 0), TN_EAGAIN);
+	r.u.lock.owner = 1;
+	r.u.lock.type = WRITE;
+	assert_int_equal(tn_locks_serve(&table, key_of(2), &r), TN_DONE);
+	assert_int_equal(wait_for(0, 2, WRITE, 0, 0), TN_EAGAIN);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
@@ -578,6 +594,7 @@ int main(void)
 		TEST(others_are_asked_last_and_only_for_what_would_be_granted),
 		TEST(what_is_asked_is_checked),
 		TEST(a_test_tells_the_lock_as_it_was_set),
+		TEST(who_only_tests_closes_no_circle_any_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -839,6 +839,17 @@ static void a_length_is_set_with_write_permission_or_by_who_writes(void **state)
 	turn(f);
 }
 
+/* ftruncate(2): the file must be open for writing. */
+static void who_has_a_file_open_for_reading_sets_no_length(void **state)
+{
+	struct tn_stat st = { .valid = TN_ST_LENGTH, .length = 2 };
+	struct tn_chan *f = create_at(root, "f", TN_OREAD, 0444);
+
+	(void)state;
+	assert_int_equal(wstat_chan(f, &st), TN_EACCES);
+	turn(f);
+}
+
 static void the_root_keeps_its_name(void **state)
 {
 	struct tn_stat st = { .valid = TN_ST_NAME, .name = TN_STR("x") };
@@ -1356,6 +1367,7 @@ int main(void)
 		TEST(only_the_owner_changes_mode_and_times),
 		TEST(a_group_can_be_changed_to_oneself_only),
 		TEST(a_length_is_set_with_write_permission_or_by_who_writes),
+		TEST(who_has_a_file_open_for_reading_sets_no_length),
 		TEST(the_root_keeps_its_name),
 		TEST(renames_do_as_rename_2_says),
 		TEST(a_directory_changes_places_with_nothing_below_it),

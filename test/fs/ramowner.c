@@ -215,6 +215,31 @@ static void without_memory_a_file_stays_whose_it_was(void **state)
 	turn(c);
 }
 
+/* Whom the file would have gone to is let go of: the sanitizer's build tells. */
+static void without_memory_for_the_new_name_it_is_nobody_elses(void **state)
+{
+	struct tn_stat st = { .valid = TN_ST_NUID | TN_ST_NGID | TN_ST_NAME,
+		.n_uid = 7,
+		.n_gid = 8,
+		.name = TN_STR("g") };
+	struct tn_chan *c;
+	struct tn_req r;
+
+	(void)state;
+	put_file(root, "f", "", 0644);
+	c = at(root, "f");
+	tn_req_init(&r, TN_WSTAT, c, &driver);
+	r.u.wstat.st = &st;
+	allocations_left = 2; /* both owners */
+	tn_alloc_hook = allow;
+	assert_int_equal(ask(&r), TN_ENOMEM);
+	tn_alloc_hook = NULL;
+	stat_at(root, "f");
+	assert_int_equal(seen.st.n_uid, 0);
+	assert_int_equal(seen.st.n_gid, 0);
+	turn(c);
+}
+
 /* open(2): the fsgid of who makes it, which root is asked to name. */
 static void what_root_makes_has_any_group_that_he_asks_for(void **state)
 {
@@ -348,6 +373,7 @@ int main(void)
 		TEST(a_file_that_is_given_lends_its_owners_rights_no_more),
 		TEST(the_mode_of_the_same_change_is_set_behind_the_owner),
 		TEST(without_memory_a_file_stays_whose_it_was),
+		TEST(without_memory_for_the_new_name_it_is_nobody_elses),
 		TEST(what_root_makes_has_any_group_that_he_asks_for),
 		TEST(a_directory_has_two_links_and_one_for_each_directory_in_it),
 		TEST(root_makes_devices_which_are_numbers_and_are_not_opened),

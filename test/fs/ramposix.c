@@ -235,6 +235,34 @@ static void names_values_and_lists_are_as_long_as_linux_has_them(void **state)
 	turn(c);
 }
 
+/* Each name has a byte behind it in a list: listxattr(2). */
+static void a_list_that_would_be_a_byte_too_long_is_refused(void **state)
+{
+	struct tn_chan *c;
+	char name[TN_XATTR_NAME_MAX + 1];
+	int n;
+
+	(void)state;
+	put_file(root, "f", "", 0644);
+	c = at(root, "f");
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = 0;
+	for (n = 0; n < TN_XATTR_MAX / 256 - 1; n++) {
+		snprintf(name, 10, "user.%04d", n);
+		name[9] = 'n';
+		assert_int_equal(set_on(c, str(name), "", 0, 0), TN_OK);
+	}
+	name[127] = 0; /* 128 of the 256 bytes that are left */
+	assert_int_equal(set_on(c, str(name), "", 0, 0), TN_OK);
+	name[5] = 'm';
+	name[127] = 'n';
+	name[128] = 0;
+	assert_int_equal(set_on(c, str(name), "", 0, 0), TN_ENOSPC);
+	name[127] = 0;
+	assert_int_equal(set_on(c, str(name), "", 0, 0), TN_OK);
+	turn(c);
+}
+
 static void attributes_take_of_the_trees_memory_and_give_it_back(void **state)
 {
 	static const struct tn_ram_options small = { .bytes_max = 4096 };
@@ -454,6 +482,7 @@ int main(void)
 		TEST(how_says_what_must_be_there_and_only_user_is),
 		TEST(who_may_read_a_file_reads_them_and_who_may_write_it_writes_them),
 		TEST(names_values_and_lists_are_as_long_as_linux_has_them),
+		TEST(a_list_that_would_be_a_byte_too_long_is_refused),
 		TEST(attributes_take_of_the_trees_memory_and_give_it_back),
 		TEST(without_memory_an_attribute_is_as_it_was),
 		TEST(a_file_is_renamed_by_its_chan),

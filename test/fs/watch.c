@@ -121,6 +121,17 @@ static void a_watch_of_what_is_not_there_ends_with_the_cause(void **state)
 	assert_string_equal(hear(4096), "end 1 file does not exist\nbegun 2 f 0 \n");
 }
 
+/* walk(5): it makes nothing of names behind the one that is missing, and is no error. */
+static void a_way_that_ends_midway_is_not_there(void **state)
+{
+	struct tn_chan *d = create("d", TN_DMDIR | 0777);
+
+	(void)state;
+	assert_int_equal(say("watch 1 d/no"), TN_OK);
+	assert_string_equal(hear(4096), "end 1 file does not exist\n");
+	remove_it(d);
+}
+
 static void a_directory_that_is_removed_ends_its_watch(void **state)
 {
 	struct tn_chan *d = create("d", TN_DMDIR | 0777);
@@ -130,6 +141,66 @@ static void a_directory_that_is_removed_ends_its_watch(void **state)
 	assert_string_equal(hear(4096), "begun 1 f 0 \n");
 	remove_it(d);
 	assert_string_equal(hear(4096), "end 1 file does not exist\n");
+}
+
+static void a_directory_that_is_removed_ends_all_its_watches(void **state)
+{
+	struct tn_chan *d = create("d", TN_DMDIR | 0777);
+
+	(void)state;
+	assert_int_equal(say("watch 1 d\nwatch 2 d"), TN_OK);
+	hear(4096);
+	remove_it(d);
+	assert_string_equal(hear(4096), "end 2 file does not exist\nend 1 file does not exist\n");
+}
+
+static void rename_to(const char *name, const char *newname, uint32_t how)
+{
+	struct tn_req r;
+
+	tn_req_init(&r, TN_RENAME, top, &driver);
+	r.chan2 = top;
+	r.u.rename.name = str(name);
+	r.u.rename.newname = str(newname);
+	r.u.rename.how = how;
+	assert_int_equal(ask(&r), TN_OK);
+}
+
+/* core/change.h: the halves of one rename have one number, which no other has. */
+static void the_halves_of_each_rename_have_a_number_of_their_own(void **state)
+{
+	struct tn_chan *a = create("a", 0666), *b = create("b", 0666);
+
+	(void)state;
+	assert_int_equal(say("watch 1 "), TN_OK);
+	hear(4096);
+	rename_to("a", "c", 0);
+	assert_string_equal(hear(4096), "left 1 f 1 a\ncame 1 f 1 c\n");
+	rename_to("c", "b", 2); /* RENAME_EXCHANGE */
+	assert_string_equal(hear(4096), "left 1 f 2 c\nleft 1 f 3 b\ncame 1 f 3 c\ncame 1 f 2 b\n");
+	rename_to("b", "a", 0);
+	assert_string_equal(hear(4096), "left 1 f 4 b\ncame 1 f 4 a\n");
+	remove_it(a);
+	remove_it(b);
+}
+
+static void what_a_wstat_changes_is_told(void **state)
+{
+	struct tn_stat st = { .valid = TN_ST_LENGTH, .length = 5 };
+	struct tn_chan *c = create("f", 0666);
+	struct tn_req r;
+
+	(void)state;
+	assert_int_equal(say("watch 1 "), TN_OK);
+	hear(4096);
+	for (int i = 0; i < 2; i++) {
+		tn_req_init(&r, TN_WSTAT, c, &driver);
+		r.u.wstat.st = &st;
+		assert_int_equal(ask(&r), TN_OK);
+		assert_string_equal(hear(4096), i ? "status 1 f 0 f\n" : "written 1 f 0 f\n");
+		st = (struct tn_stat){ .valid = TN_ST_MODE, .mode = 0600 };
+	}
+	remove_it(c);
 }
 
 static void what_is_no_line_is_refused_and_what_stood_before_it_holds(void **state)
@@ -186,6 +257,32 @@ static void a_reader_that_waits_is_answered_when_something_happens(void **state)
 	tn_req_reset(&r);
 }
 
+/* Also of what has come, and the first has not been given yet. */
+static void who_reads_later_gets_what_comes_later(void **state)
+{
+	static char other[4096];
+	struct tn_req r[2];
+
+	(void)state;
+	assert_int_equal(say("watch 1 "), TN_OK);
+	hear(4096);
+	for (int i = 0; i < 2; i++) {
+		tn_req_init(&r[i], TN_READ, feed, &driver);
+		r[i].u.io.data = (uint8_t *)(i ? other : text);
+		r[i].u.io.count = 4096;
+		assert_int_equal(tn_submit(&r[i]), TN_LATER);
+		if (i == 0)
+			remove_it(create("f", 0666));
+	}
+	tn_loop_run(&loop);
+	assert_int_equal(n_done, 1);
+	assert_memory_equal(text, "made 1 f 0 f\ngone 1 f 0 f\n", r[0].u.io.count);
+	tn_flush(&r[1]);
+	assert_int_equal(n_done, 2);
+	tn_req_reset(&r[0]);
+	tn_req_reset(&r[1]);
+}
+
 /* 256 KiB, fs/watch.h; a line is 26 bytes at most here. */
 static void what_nobody_reads_is_lost_and_said_to_be(void **state)
 {
@@ -216,6 +313,50 @@ static void a_feed_has_4096_watches_at_most(void **state)
 	assert_int_equal(say("watch 4096 "), TN_ELIMIT_FILES);
 	assert_int_equal(say("end 7"), TN_OK);
 	assert_int_equal(say("watch 4096 "), TN_OK);
+}
+
+/* fs/watch.h: 1024 are open at a time. One is from set_up. */
+static void a_feed_that_is_closed_makes_room_for_another(void **state)
+{
+	static struct tn_chan *more[1024];
+	enum tn_err err;
+
+	(void)state;
+	for (size_t i = 0; i < TN_COUNT(more); i++) {
+		more[i] = attach_as(watch, "glenda", TN_WATCH_ANAME, &err);
+		assert_int_equal(open_chan(more[i], TN_ORDWR),
+		    i < TN_COUNT(more) - 1 ? TN_OK : TN_ELIMIT_OPEN);
+	}
+	tn_chan_put(more[0]);
+	tn_loop_run(&loop);
+	assert_int_equal(open_chan(more[1023], TN_ORDWR), TN_OK);
+	for (size_t i = 1; i < TN_COUNT(more); i++)
+		tn_chan_put(more[i]);
+}
+
+/* fs/watch.h: 16384 of all feeds together, 4096 of each. */
+static void watches_that_have_ended_make_room_for_others(void **state)
+{
+	struct tn_chan *mine = feed, *more[4];
+	enum tn_err err;
+	char line[32];
+
+	(void)state;
+	for (int k = 0; k < 4; k++) {
+		feed = more[k] = attach_as(watch, "glenda", TN_WATCH_ANAME, &err);
+		assert_int_equal(open_chan(feed, TN_ORDWR), TN_OK);
+		for (int i = 0; i < 4096; i++) {
+			snprintf(line, sizeof(line), "watch %d ", i);
+			assert_int_equal(say(line), TN_OK);
+		}
+	}
+	feed = mine;
+	assert_int_equal(say("watch 1 "), TN_ELIMIT_FILES);
+	tn_chan_put(more[0]);
+	tn_loop_run(&loop);
+	assert_int_equal(say("watch 1 "), TN_OK);
+	for (int k = 1; k < 4; k++)
+		tn_chan_put(more[k]);
 }
 
 static void who_may_not_read_a_directory_is_told_nothing_of_it(void **state)
@@ -252,13 +393,20 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(changes_below_what_was_named_are_told),
 		TEST(a_watch_of_what_is_not_there_ends_with_the_cause),
+		TEST(a_way_that_ends_midway_is_not_there),
 		TEST(a_directory_that_is_removed_ends_its_watch),
+		TEST(a_directory_that_is_removed_ends_all_its_watches),
+		TEST(the_halves_of_each_rename_have_a_number_of_their_own),
+		TEST(what_a_wstat_changes_is_told),
 		TEST(what_is_no_line_is_refused_and_what_stood_before_it_holds),
 		TEST(dots_in_a_name_are_no_way_out),
 		TEST(a_reader_with_little_room_gets_whole_lines),
 		TEST(a_reader_that_waits_is_answered_when_something_happens),
+		TEST(who_reads_later_gets_what_comes_later),
 		TEST(what_nobody_reads_is_lost_and_said_to_be),
 		TEST(a_feed_has_4096_watches_at_most),
+		TEST(a_feed_that_is_closed_makes_room_for_another),
+		TEST(watches_that_have_ended_make_room_for_others),
 		TEST(who_may_not_read_a_directory_is_told_nothing_of_it),
 		TEST(a_closed_feed_lets_go_of_its_watches),
 	};
