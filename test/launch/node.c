@@ -475,6 +475,19 @@ static void a_pinned_place_keeps_its_node_which_becomes_that_of_the_directory_th
 	assert_null(launch_node_pinned(&w.t, w.t.root, str("b")));
 }
 
+static void a_pinned_directory_that_a_file_has_replaced_is_another_node(void **state)
+{
+	struct launch_node *a = far_dir(w.t.root, "a", 5), *f;
+
+	(void)state;
+	assert_true(launch_pin(&w.t, "/a"));
+	f = remote(w.t.root, "a", 99);
+	assert_ptr_not_equal(f, a);
+	assert_false(f->is_dir);
+	assert_int_equal(f->chan->qid.path, 99);
+	assert_int_equal(a->qid_path, 5);
+}
+
 static void a_pinned_file_stays_what_it_was(void **state)
 {
 	struct launch_node *f = remote(w.t.root, "f", 5);
@@ -639,6 +652,7 @@ int main(void)
 		CASE(a_pin_is_seen_by_nodes_made_before_and_after),
 		CASE(pins_are_counted_and_the_last_unpin_names_the_entry),
 		CASE(a_pinned_place_keeps_its_node_which_becomes_that_of_the_directory_there),
+		CASE(a_pinned_directory_that_a_file_has_replaced_is_another_node),
 		CASE(a_pinned_file_stays_what_it_was),
 		CASE(a_walk_to_a_node_must_find_its_file_where_nothing_is_pinned),
 		CASE(what_another_machine_may_change_is_walked_to_where_the_kernel_asks_no_more),

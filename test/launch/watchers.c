@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -22,6 +23,18 @@ static void a_line_of_our_file_system_names_the_node_and_its_generation(void **s
 	assert_true(launch_mark_parse(ours, makedev(0, 0x27), &mark));
 	assert_int_equal(mark.ino, 0x563ad4160720);
 	assert_int_equal(mark.generation, 0x17);
+}
+
+/* MKDEV in the kernel's include/linux/kdev_t.h: a minor has 20 bits. */
+static void a_file_system_may_have_a_high_number(void **state)
+{
+	char line[sizeof(ours) + 8];
+	struct launch_mark mark;
+
+	(void)state;
+	snprintf(line, sizeof(line), "inotify wd:3 ino:3b sdev:12345 %s", strstr(ours, "mask:"));
+	assert_true(launch_mark_parse(line, makedev(0, 0x12345), &mark));
+	assert_false(launch_mark_parse(line, makedev(0, 0x345), &mark));
 }
 
 static void the_root_is_number_one(void **state)
@@ -71,6 +84,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_of_our_file_system_names_the_node_and_its_generation),
+		cmocka_unit_test(a_file_system_may_have_a_high_number),
 		cmocka_unit_test(the_root_is_number_one),
 		cmocka_unit_test(other_file_systems_and_other_lines_are_none),
 		cmocka_unit_test(each_truncation_is_read_no_further_than_its_end),
