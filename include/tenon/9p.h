@@ -1,9 +1,10 @@
 /*
- * 9P messages: 9P2000, 9P2000.u and 9P2000.L as C structs, and the codec between them and bytes.
+ * 9P messages: 9P2000, 9P2000.u, 9P2000.L and 9P2000.L.tenon as C structs, and the codec between them and bytes.
  *
  * The codec alone: no allocation, no input or output, no state; usable in a kernel. Strings and data of a decoded
  * message point into the frame it was decoded from and live as long as that. intro(5) and the pages it names;
- * 9P2000.u: the "9p2000.u" internet draft; 9P2000.L: diod's protocol.md and Linux's net/9p.
+ * 9P2000.u: the "9p2000.u" internet draft; 9P2000.L: diod's protocol.md and Linux's net/9p; 9P2000.L.tenon:
+ * docs/architecture.md.
  */
 #ifndef TENON_9P_H
 #define TENON_9P_H
@@ -18,7 +19,8 @@ extern "C" {
 
 #define TN_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-enum tn_dialect { TN_9P2000, TN_9P2000_U, TN_9P2000_L, TN_DIALECTS };
+/* Each says more than those before it. The last is spoken between two Tenons: 9P2000.L, and what is added to it. */
+enum tn_dialect { TN_9P2000, TN_9P2000_U, TN_9P2000_L, TN_9P2000_TENON, TN_DIALECTS };
 
 #define TN_NOTAG     UINT16_MAX /* the tag of Tversion */
 #define TN_NOFID     UINT32_MAX /* "no fid": afid of an attach without authentication */
@@ -29,7 +31,7 @@ enum tn_dialect { TN_9P2000, TN_9P2000_U, TN_9P2000_L, TN_DIALECTS };
 #define TN_PORT      564
 
 enum tn_msg_type {
-	TN_RLERROR = 7, /* 9P2000.L only, as are all below 100; there is no Tlerror */
+	TN_RLERROR = 7, /* .L and .L.tenon only, as are all below 100; there is no Tlerror */
 	TN_TSTATFS = 8, TN_RSTATFS, TN_TLOPEN = 12, TN_RLOPEN, TN_TLCREATE = 14, TN_RLCREATE,
 	TN_TSYMLINK = 16, TN_RSYMLINK, TN_TMKNOD = 18, TN_RMKNOD, TN_TRENAME = 20, TN_RRENAME,
 	TN_TREADLINK = 22, TN_RREADLINK, TN_TGETATTR = 24, TN_RGETATTR, TN_TSETATTR = 26, TN_RSETATTR,
@@ -37,6 +39,9 @@ enum tn_msg_type {
 	TN_TREADDIR = 40, TN_RREADDIR, TN_TFSYNC = 50, TN_RFSYNC, TN_TLOCK = 52, TN_RLOCK,
 	TN_TGETLOCK = 54, TN_RGETLOCK, TN_TLINK = 70, TN_RLINK, TN_TMKDIR = 72, TN_RMKDIR,
 	TN_TRENAMEAT = 74, TN_RRENAMEAT, TN_TUNLINKAT = 76, TN_RUNLINKAT,
+	/* 9P2000.L.tenon only: numbers that no other dialect was found to have */
+	TN_TALLOCATE = 84, TN_RALLOCATE, TN_TSEEK = 86, TN_RSEEK, TN_TCOPY = 88, TN_RCOPY,
+	TN_TRENAMEAT2 = 90, TN_RRENAMEAT2,
 	TN_TVERSION = 100, TN_RVERSION, TN_TAUTH, TN_RAUTH, TN_TATTACH, TN_RATTACH,
 	TN_RERROR = 107, /* there is no Terror */
 	TN_TFLUSH = 108, TN_RFLUSH, TN_TWALK, TN_RWALK, TN_TOPEN, TN_ROPEN, TN_TCREATE, TN_RCREATE,
@@ -125,20 +130,20 @@ struct tn_msg {
 	uint8_t lock_type;    /* Tlock, Tgetlock, Rgetlock */
 	uint8_t status;       /* Rlock */
 	uint32_t fid;         /* also dfid of Tsymlink Tmknod Tlink Tmkdir, olddirfid, dirfid of Tunlinkat */
-	uint32_t newfid;      /* also dfid of Trename, fid of Tlink, newdirfid */
+	uint32_t newfid;      /* also dfid of Trename, fid of Tlink, newdirfid, fromfid of Tcopy */
 	uint32_t afid;
 	uint32_t msize;
 	uint32_t iounit;
 	uint32_t count;       /* of Tread, Treaddir; with data: its length */
 	uint32_t perm;        /* Tcreate; mode of Tlcreate Tmknod Tmkdir Tsetattr Rgetattr: Unix's */
-	uint32_t flags;       /* Tlopen Tlcreate Txattrcreate Tlock Tunlinkat; datasync */
+	uint32_t flags;       /* Tlopen Tlcreate Txattrcreate Tlock Tunlinkat Trenameat2; datasync; mode; whence */
 	uint32_t n_uname;
 	uint32_t error;       /* Rlerror; Rerror of .u: Linux's numbers */
 	uint32_t uid, gid;    /* Tsetattr, Rgetattr; gid of the creating ones */
 	uint32_t major, minor, proc_id;
 	uint64_t offset;
 	uint64_t valid;       /* request_mask, valid of Tgetattr Rgetattr Tsetattr */
-	uint64_t start, length; /* locks; length also size of Tsetattr Rgetattr, attr_size, size of Rxattrwalk */
+	uint64_t start, length; /* locks; length also size of Tsetattr Rgetattr, attr_size, size of Rxattrwalk; Tcopy */
 	uint64_t nlink, rdev, blksize, blocks;
 	uint64_t atime_sec, atime_nsec, mtime_sec, mtime_nsec, ctime_sec, ctime_nsec, btime_sec, btime_nsec;
 	uint64_t gen, data_version;
@@ -187,7 +192,7 @@ enum tn_codec_err tn_msg_encode(const struct tn_msg *m, enum tn_dialect dialect,
 /* The message's name, "Twalk"; "unknown" for a type that no dialect has. */
 const char *tn_msg_name(unsigned type);
 
-/* "9P2000", "9P2000.u", "9P2000.L". */
+/* "9P2000", "9P2000.u", "9P2000.L", "9P2000.L.tenon". */
 const char *tn_dialect_name(enum tn_dialect dialect);
 
 /*
@@ -195,7 +200,8 @@ const char *tn_dialect_name(enum tn_dialect dialect);
  * buf, bytes used in *used. encode returns the bytes used, 0 when they do not fit in `size`. Fields that st->valid
  * does not have are encoded as the don't-touch values of stat(5); decoding a don't-touch value clears the bit. So who
  * answers Rstat or a listing sets the bits of all that the dialect has (TN_ST_DEV too, with type and dev 0), or the
- * peer reads all ones. Times are cut to whole seconds of 32 bits. 9P2000.L has no stat: TN_CODEC_TYPE, 0.
+ * peer reads all ones. Times are cut to whole seconds of 32 bits. 9P2000.L and .L.tenon have no stat:
+ * TN_CODEC_TYPE, 0.
  */
 enum tn_codec_err tn_stat_decode(
     struct tn_stat *st, enum tn_dialect dialect, const uint8_t *buf, size_t len, size_t *used);

@@ -98,7 +98,7 @@ static bool take_soft(struct tn_mount_options *o, const char *value, const char 
 
 static bool take_dialect(struct tn_mount_options *o, const char *value, const char **cause)
 {
-	for (int d = 0; d < TN_DIALECTS; d++) {
+	for (int d = 0; d <= TN_9P2000_L; d++) {
 		if (strcmp(value, tn_dialect_name((enum tn_dialect)d)) == 0) {
 			o->dialect = (enum tn_dialect)d;
 			return true;

@@ -18,9 +18,9 @@ static uint32_t cut_text(const char *text, size_t max)
 }
 
 /* A message of at most `max` bytes. */
-static bool put_in(struct tn_conn *conn, enum tn_dialect dialect, const struct tn_msg *m,
-    size_t max)
+static bool put(struct tn_conn *conn, const struct tn_msg *m, size_t max)
 {
+	enum tn_dialect dialect = (enum tn_dialect)conn->dialect;
 	uint8_t *room = tn_out_room(&conn->out, max);
 	size_t len;
 
@@ -32,11 +32,6 @@ static bool put_in(struct tn_conn *conn, enum tn_dialect dialect, const struct t
 	return true;
 }
 
-static bool put(struct tn_conn *conn, const struct tn_msg *m, size_t max)
-{
-	return put_in(conn, (enum tn_dialect)conn->dialect, m, max);
-}
-
 bool tn_conn_put_msg(struct tn_conn *conn, const struct tn_msg *m)
 {
 	return put(conn, m, TN_ANSWER_MAX);
@@ -45,14 +40,13 @@ bool tn_conn_put_msg(struct tn_conn *conn, const struct tn_msg *m)
 bool tn_conn_put_error(struct tn_conn *conn, uint16_t tag, enum tn_err err, const char *text)
 {
 	size_t max = conn->msize < TN_ANSWER_MAX ? conn->msize : TN_ANSWER_MAX;
-	enum tn_dialect dialect = conn->has_words ? TN_9P2000_U : (enum tn_dialect)conn->dialect;
 	struct tn_msg m;
 
-	m.type = dialect == TN_9P2000_L ? TN_RLERROR : TN_RERROR;
+	m.type = conn->dialect == TN_9P2000_L ? TN_RLERROR : TN_RERROR;
 	m.tag = tag;
 	m.error = tn_err_linux(err);
 	m.ename = (struct tn_str){ text, cut_text(text, max - TN_HDR_SIZE - 2 - 4) };
-	if (!put_in(conn, dialect, &m, TN_ANSWER_MAX))
+	if (!put(conn, &m, TN_ANSWER_MAX))
 		return false;
 	conn->stats.errors++;
 	return true;

@@ -3,8 +3,8 @@
  * clientio.c (its bytes), bound.c (the bound on waiting), rpc.c (requests being served, tags, flushes), mfid.c (fids,
  * names below the attach), recover.c (walking again on a new connection, and to fids of an op's own), mnt.c (the table
  * of requests). How they are spelled: mntwalk.c and mntio.c in all dialects; mntfile.c and mntdir.c in 9P2000 and .u,
- * mntspecial.c what .u adds; mntopen.c, mntattr.c, mntname.c, mntlist.c, mntxattr.c, mntlock.c in .L. mntwatch.c is about
- * changes at the peer; mntquirk.c is about servers that want something else.
+ * mntspecial.c what .u adds; mntopen.c, mntattr.c, mntname.c, mntlist.c, mntxattr.c, mntlock.c in .L; mnttenon.c what
+ * .L.tenon adds. mntwatch.c is about changes at the peer; mntquirk.c is about servers that want something else.
  *
  *     tn_req --1:1-- tn_op --1:n-- tn_rpc --1:1-- a tag and a message
  *     tn_chan --1:1-- tn_mfid --n:1-- tn_root (an attach)
@@ -21,6 +21,7 @@
 #include "core/loop.h"
 #include "core/mem.h"
 #include "core/server.h"
+#include "link/dialect.h"
 #include "link/mnt.h"
 
 enum {
@@ -219,11 +220,9 @@ struct tn_client {
 	uint64_t soft_ns;
 	uint64_t seed; /* of names' hashes */
 	enum tn_dialect dialect; /* agreed */
-	enum tn_dialect asked;   /* no other will do; TN_DIALECTS: any */
+	enum tn_dialect asked;   /* no other will do; TN_DIALECTS: any. 9P2000.L.tenon counts as 9P2000.L */
 	enum tn_dialect offered; /* to this connection, the last time */
-	bool offers_words;       /* with it; dialect.h */
-	bool has_words;          /* agreed: errors are 9P2000.u's */
-	bool no_words;           /* the peer did not know what that is: it is not asked again */
+	bool is_no_tenon;        /* the peer did not know 9P2000.L.tenon: it is not offered again */
 	uint32_t quirks;         /* of the peer, once it has shown what it is. enum tn_quirk */
 	enum tn_dialect spoke;   /* what the last connection that had one agreed on; TN_DIALECTS: none yet */
 	bool qids_by_name, skip_down;
@@ -461,9 +460,6 @@ void tn_op_twin(struct tn_op *op, void (*then)(struct tn_op *op));
 
 /* ---- mnt.c and the spellings ---- */
 
-/* u.rename.how: RENAME_NOREPLACE. */
-enum { TN_NOREPLACE = 1 };
-
 static inline struct tn_mfid *tn_mfid_of(const struct tn_chan *c)
 {
 	return (struct tn_mfid *)c->aux.p;
@@ -509,7 +505,7 @@ void tn_mnt_drained(struct tn_op *op);
 
 /*
  * Send the first message of a request. A failure ends the op. Those of all dialects; those of 9P2000 and .u; those that
- * .u adds; those of .L.
+ * .u adds; those of .L; those that .L.tenon adds.
  */
 void tn_mnt_attach(struct tn_op *op);
 void tn_mnt_walk(struct tn_op *op);
@@ -541,6 +537,10 @@ void tn_mnt_xattrget(struct tn_op *op);
 void tn_mnt_xattrset(struct tn_op *op);
 void tn_mnt_lock(struct tn_op *op);
 void tn_mnt_getlock(struct tn_op *op);
+void tn_mnt_allocate(struct tn_op *op);
+void tn_mnt_seekhole(struct tn_op *op);
+void tn_mnt_copy(struct tn_op *op);
+void tn_mnt_renameat2(struct tn_op *op);
 
 /* ---- servers that want something else: mntquirk.c ---- */
 

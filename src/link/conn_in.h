@@ -40,7 +40,6 @@ struct tn_conn {
 	struct tn_conn_limits limits;
 	uint8_t state;   /* enum tn_conn_state */
 	uint8_t dialect; /* enum tn_dialect */
-	bool has_words;  /* 9P2000.L: errors are 9P2000.u's. dialect.h */
 	bool is_working;
 	bool must_cut;     /* all calls are to be ended silently */
 	bool must_discard; /* what is in the out buffer will not be sent */
@@ -70,7 +69,6 @@ struct tn_conn {
 	/* Rversion, to be sent at the end of TN_CONN_RESET */
 	uint16_t version_tag;
 	uint8_t version_dialect; /* TN_DIALECTS: "unknown" */
-	bool version_words;
 	uint32_t version_msize;
 	struct tn_task task;   /* work, or at the end `closed` */
 	struct tn_timer timer; /* ticks while there is something to grow old */

@@ -18,7 +18,10 @@ enum { RGETATTR_SIZE = 160 };
 #define NOFOLLOW_U (UINT32_MAX & ~(1u << TN_WSTAT))
 
 /* clang-format off */
-/* Tversion and Tflush are about the connection, not about files: conn.c. */
+/*
+ * Tversion and Tflush are about the connection, not about files: conn.c. 9P2000.L.tenon is 9P2000.L but for what stands in
+ * its column.
+ */
 static const struct tn_spelling *const spellings[TN_MSG_TYPES][TN_DIALECTS] = {
 	/*                    9P2000               9P2000.u             9P2000.L */
 	[TN_TAUTH]        = { &tn_spell_auth,      &tn_spell_auth,      &tn_spell_auth },
@@ -51,6 +54,11 @@ static const struct tn_spelling *const spellings[TN_MSG_TYPES][TN_DIALECTS] = {
 	[TN_TMKDIR]       = { NULL,                NULL,                &tn_spelll_mkdir },
 	[TN_TRENAMEAT]    = { NULL,                NULL,                &tn_spelll_renameat },
 	[TN_TUNLINKAT]    = { NULL,                NULL,                &tn_spelll_unlinkat },
+	/*                    9P2000.L.tenon */
+	[TN_TALLOCATE]    = { [TN_9P2000_TENON] = &tn_spellt_allocate },
+	[TN_TSEEK]        = { [TN_9P2000_TENON] = &tn_spellt_seek },
+	[TN_TCOPY]        = { [TN_9P2000_TENON] = &tn_spellt_copy },
+	[TN_TRENAMEAT2]   = { [TN_9P2000_TENON] = &tn_spelll_renameat },
 };
 
 static const struct {
@@ -62,12 +70,17 @@ static const struct {
 	[TN_9P2000]   = { DM_2000, 0, UINT16_MAX, true },
 	[TN_9P2000_U] = { DM_U, NOFOLLOW_U, UINT16_MAX, true },
 	[TN_9P2000_L] = { DM_U, UINT32_MAX, 255, true },
+	[TN_9P2000_TENON] = { DM_U, UINT32_MAX, 255, true },
 };
 /* clang-format on */
 
 const struct tn_spelling *tn_dialect_spelling(enum tn_dialect dialect, unsigned type)
 {
-	return type < TN_MSG_TYPES ? spellings[type][dialect] : NULL;
+	const struct tn_spelling *how = type < TN_MSG_TYPES ? spellings[type][dialect] : NULL;
+
+	if (type < TN_MSG_TYPES && !how && dialect == TN_9P2000_TENON)
+		how = spellings[type][TN_9P2000_L];
+	return how;
 }
 
 uint32_t tn_dialect_dm(enum tn_dialect dialect)
@@ -107,17 +120,10 @@ static bool is_9p2000_or_later(struct tn_str version)
 	return number >= 2000;
 }
 
-bool tn_dialect_has_words(struct tn_str version)
-{
-	return is_text(version, TN_9P2000_L_WORDS);
-}
-
 enum tn_dialect tn_dialect_offered(struct tn_str version)
 {
 	struct tn_str base = { version.s, 0 };
 
-	if (tn_dialect_has_words(version))
-		return TN_9P2000_L;
 	for (int d = 0; d < TN_DIALECTS; d++)
 		if (dialects[d].is_answered &&
 		    is_text(version, tn_dialect_name((enum tn_dialect)d)))
@@ -164,7 +170,7 @@ size_t tn_dialect_rstat(struct tn_msg *m, const struct tn_stat *st, struct tn_st
 {
 	size_t size;
 
-	if (dialect == TN_9P2000_L) {
+	if (tn_dialect_is_l(dialect)) {
 		tn_linux_getattr(m, st);
 		return RGETATTR_SIZE;
 	}
@@ -193,7 +199,7 @@ size_t tn_dialect_entry(uint8_t *to, size_t size, const struct tn_stat *st, uint
 {
 	struct tn_stat said;
 
-	if (dialect == TN_9P2000_L)
+	if (tn_dialect_is_l(dialect))
 		return put_dirent(to, size, st, next);
 	/* The peer counts bytes. */
 	tell_stat(&said, st, dialect);

@@ -1,6 +1,6 @@
 /*
- * Dialects: how a message becomes a request, and the answer a message. The meaning inside is one; 9P2000.u and
- * 9P2000.L are other spellings (spell.h) of the same requests: columns of the table in dialect.c.
+ * Dialects: how a message becomes a request, and the answer a message. The meaning inside is one; 9P2000.u, 9P2000.L and
+ * 9P2000.L.tenon are other spellings (spell.h) of the same requests: columns of the table in dialect.c.
  */
 #ifndef TN_LINK_DIALECT_H
 #define TN_LINK_DIALECT_H
@@ -45,14 +45,11 @@ struct tn_spelling {
 /* NULL: the dialect has no such request, or Tenon does not answer it. */
 const struct tn_spelling *tn_dialect_spelling(enum tn_dialect dialect, unsigned type);
 
-/*
- * Between two Tenons: 9P2000.L, but that an error is 9P2000.u's Rerror, a server's own words and a number; Rlerror has the
- * number alone. It is offered first. Whoever does not know it takes it, by version(5), for a suffix to be left out, or for
- * nothing: then 9P2000.L is offered.
- */
-#define TN_9P2000_L_WORDS "9P2000.L.tenon"
-
-bool tn_dialect_has_words(struct tn_str version);
+/* It says what 9P2000.L says, and perhaps more. */
+static inline bool tn_dialect_is_l(enum tn_dialect dialect)
+{
+	return dialect >= TN_9P2000_L;
+}
 
 /* The dialect to answer to a Tversion that offers `version`; TN_DIALECTS: "unknown". version(5). */
 enum tn_dialect tn_dialect_offered(struct tn_str version);

@@ -9,7 +9,10 @@
 
 enum {
 	TN_L_REMOVEDIR = 0x200, /* AT_REMOVEDIR of unlinkat(2) */
-	TN_L_NOBODY = 65534     /* an owner that is not known: Linux's overflowuid */
+	TN_L_NOREPLACE =
+	    1,             /* RENAME_NOREPLACE of renameat2(2); u.rename.how has the same numbers */
+	TN_L_EXCHANGE = 2, /* RENAME_EXCHANGE */
+	TN_L_NOBODY = 65534 /* an owner that is not known: Linux's overflowuid */
 };
 
 /* Flags of open(2) that have no TN_OF bit, or are said alone. */

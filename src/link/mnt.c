@@ -6,6 +6,7 @@
 #include "link/mnt.h"
 
 #include "link/client.h"
+#include "link/linux.h"
 
 /* ---- what needs no message to be refused ---- */
 
@@ -53,7 +54,7 @@ static enum tn_err check_rename(const struct tn_req *r)
 {
 	struct tn_str name = r->u.rename.name;
 
-	if (r->u.rename.how & ~(uint32_t)TN_NOREPLACE)
+	if (r->u.rename.how > TN_L_EXCHANGE)
 		return TN_EINVAL;
 	if (!is_new_name(r->u.rename.newname) || (name.len > 0 && !is_new_name(name)))
 		return TN_EBADCHAR;
@@ -105,7 +106,10 @@ static enum tn_err check_readdir(const struct tn_req *r)
 	return tn_chan_is_dir(r->chan) ? TN_OK : TN_ENOTDIR;
 }
 
-/* How a request is spelled: the function that sends its first message, for each dialect that is spoken. */
+/*
+ * How a request is spelled: the function that sends its first message, for each dialect that is spoken. 9P2000.L.tenon is
+ * 9P2000.L but for what stands in its column.
+ */
 static const struct spelling {
 	enum tn_err (*check)(
 	    const struct tn_req *r); /* what needs no message to be refused; or NULL */
@@ -114,7 +118,7 @@ static const struct spelling {
 	void (*start[TN_DIALECTS])(struct tn_op *op);
 } spellings[TN_REQ_TYPES] = {
 	/* clang-format off */
-	/*                                                   9P2000           9P2000.u          9P2000.L */
+	/*                                                   9P2000           9P2000.u          9P2000.L          .tenon */
 	[TN_ATTACH]   = { NULL,           false, 0,          { tn_mnt_attach,  tn_mnt_attach,   tn_mnt_attach } },
 	[TN_WALK]     = { check_walk,     false, 0,          { tn_mnt_walk,    tn_mnt_walk,     tn_mnt_walk } },
 	[TN_OPEN]     = { check_open,     true,  0,          { tn_mnt_open,    tn_mnt_open,     tn_mnt_lopen } },
@@ -125,7 +129,7 @@ static const struct spelling {
 	[TN_REMOVE]   = { NULL,           false, 0,          { tn_mnt_remove,  tn_mnt_remove,   tn_mnt_unlink } },
 	[TN_STAT]     = { NULL,           false, 0,          { tn_mnt_stat,    tn_mnt_stat,     tn_mnt_getattr } },
 	[TN_WSTAT]    = { check_wstat,    false, 0,          { tn_mnt_wstat,   tn_mnt_wstat,    tn_mnt_setattr } },
-	[TN_RENAME]   = { check_rename,   false, 0,          { tn_mnt_rename,  tn_mnt_rename,   tn_mnt_renameat } },
+	[TN_RENAME]   = { check_rename,   false, 0,          { tn_mnt_rename,  tn_mnt_rename,   tn_mnt_renameat,  tn_mnt_renameat2 } },
 	[TN_LINK]     = { check_link,     false, TN_EXDEV,   { NULL,           tn_mnt_special,  tn_mnt_link } },
 	[TN_SYMLINK]  = { check_symlink,  false, TN_ENOTSUP, { NULL,           tn_mnt_special,  tn_mnt_symlink } },
 	[TN_READLINK] = { NULL,           false, TN_ENOTSUP, { NULL,           tn_mnt_extension, tn_mnt_readlink } },
@@ -136,6 +140,9 @@ static const struct spelling {
 	[TN_GETLOCK]  = { check_lock,     false, TN_ENOTSUP, { NULL,           NULL,            tn_mnt_getlock } },
 	[TN_FSYNC]    = { NULL,           false, 0,          { tn_mnt_fsync,   tn_mnt_fsync,    tn_mnt_lfsync } },
 	[TN_STATFS]   = { NULL,           false, TN_ENOTSUP, { NULL,           NULL,            tn_mnt_statfs } },
+	[TN_FALLOCATE] = { NULL,          true,  TN_ENOTSUP, { [TN_9P2000_TENON] = tn_mnt_allocate } },
+	[TN_SEEKHOLE] = { NULL,           false, TN_ENOTSUP, { [TN_9P2000_TENON] = tn_mnt_seekhole } },
+	[TN_COPYRANGE] = { check_chan2,   true,  TN_ENOTSUP, { [TN_9P2000_TENON] = tn_mnt_copy } },
 	/* clang-format on */
 };
 
@@ -147,9 +154,12 @@ bool tn_mnt_may_block(uint8_t type)
 void tn_mnt_start(struct tn_op *op)
 {
 	const struct spelling *row = &spellings[op->r->type];
+	void (*start)(struct tn_op *) = row->start[op->client->dialect];
 
-	if (row->start[op->client->dialect])
-		row->start[op->client->dialect](op);
+	if (!start && op->client->dialect == TN_9P2000_TENON)
+		start = row->start[TN_9P2000_L];
+	if (start)
+		start(op);
 	else
 		tn_op_fail(op, row->lacking);
 }
@@ -163,6 +173,11 @@ void tn_mnt_drained(struct tn_op *op)
 }
 
 /* ---- as a file server ---- */
+
+static bool has_chan2(uint8_t type)
+{
+	return type == TN_RENAME || type == TN_LINK || type == TN_COPYRANGE;
+}
 
 static enum tn_status serve(struct tn_req *r)
 {
@@ -182,7 +197,7 @@ static enum tn_status serve(struct tn_req *r)
 		return TN_DONE;
 	}
 	op->fid = r->chan ? tn_mfid_of(r->chan) : NULL;
-	op->fid2 = r->type == TN_RENAME || r->type == TN_LINK ? tn_mfid_of(r->chan2) : NULL;
+	op->fid2 = has_chan2(r->type) ? tn_mfid_of(r->chan2) : NULL;
 	r->keeper = op;
 	tn_op_go(op);
 	return TN_LATER;
@@ -280,6 +295,9 @@ static const struct tn_ops ops = {
 		[TN_LOCK] = serve,
 		[TN_GETLOCK] = serve,
 		[TN_FSYNC] = serve,
+		[TN_FALLOCATE] = serve,
+		[TN_SEEKHOLE] = serve,
+		[TN_COPYRANGE] = serve,
 		[TN_STATFS] = serve,
 		[TN_WATCH] = tn_mnt_watch,
 	},

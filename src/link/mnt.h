@@ -26,8 +26,8 @@
  * Nothing that may have been carried out is sent twice. TN_STAT of a server without Tstat or Tgetattr is made up of the
  * qid: `valid` has QID, MODE and NAME only.
  *
- * What is offered to the peer is 9P2000.L, then .u, then 9P2000: less after "unknown", an error, or a hang-up (behind
- * which it is dialled again, unless the dialer says that this is not to be done). What requests mean in
+ * What is offered to the peer is 9P2000.L.tenon, then .L, then .u, then 9P2000: less after "unknown", an error, or a hang-up
+ * (behind which it is dialled again, unless the dialer says that this is not to be done). What requests mean in
  *
  *   9P2000     TN_RENAME within a directory is a wstat of the name (TN_EEXIST stays an error), to another TN_EXDEV.
  *              TN_FSYNC is a wstat of nothing. A TN_WSTAT of fields that 9P2000 does not have is TN_ENOTSUP, and so are
@@ -37,10 +37,14 @@
  *   9P2000.L   TN_CREATE never takes what is there (TN_EEXIST); append-only, exclusive and temporary files cannot be made.
  *              A new directory is walked to and opened; if it may not be read, reading it fails, not making it. ORCLOSE is
  *              a Tremove instead of the Tclunk, by us: not by the server when the connection is lost. TN_OEXEC is
- *              refused when nobody may execute the file, else it is a read. TN_RENAME replaces; TN_NOREPLACE, and a
+ *              refused when nobody may execute the file, else it is a read. TN_RENAME replaces; not to replace, and a
  *              TN_WSTAT of the name, look first whether the new name is taken; exchanging is TN_EINVAL. Owners are
  *              numbers; names of users cannot be set (TN_ENOTSUP). TN_READDIR gives names, qids and kinds; with
- *              TN_OF_STATS each entry is walked to and asked as well, many at once. TN_LOCK never waits.
+ *              TN_OF_STATS each entry is walked to and asked as well, many at once. TN_LOCK never waits. An attribute
+ *              without bytes is TN_ENOTSUP.
+ *   9P2000.L.tenon, between two Tenons: as 9P2000.L; and TN_RENAME has renameat2(2)'s flags, in one step; TN_FALLOCATE,
+ *              TN_SEEKHOLE and TN_COPYRANGE, which are TN_ENOTSUP elsewhere, go to the server; attributes may be empty;
+ *              errors have a text and a number.
  */
 #ifndef TN_LINK_MNT_H
 #define TN_LINK_MNT_H

@@ -4,6 +4,7 @@
  */
 #include "link/client.h"
 #include "link/extension.h"
+#include "link/linux.h"
 
 /* ---- open, create ---- */
 
@@ -329,6 +330,10 @@ void tn_mnt_rename(struct tn_op *op)
 	const struct tn_req *r = op->r;
 	bool is_self = r->u.rename.name.len == 0;
 
+	if (r->u.rename.how & TN_L_EXCHANGE) {
+		tn_op_fail(op, TN_EINVAL); /* renameat2(2): the file system has no such flag */
+		return;
+	}
 	if (is_self ? !tn_mfid_is_in(op->fid, op->fid2) : !tn_chan_same(r->chan, r->chan2)) {
 		tn_op_fail(op, TN_EXDEV);
 		return;

@@ -110,7 +110,7 @@ static void ask(struct tn_op *op)
 
 	op->fid->flags |= TN_MFID_ASKED;
 	rpc = tn_rpc_new(op->client, op,
-	    op->client->dialect == TN_9P2000_L ? &tn_mnt_learn_step : &stat_step, op->fid, NULL,
+	    tn_dialect_is_l(op->client->dialect) ? &tn_mnt_learn_step : &stat_step, op->fid, NULL,
 	    &err);
 	if (rpc)
 		tn_rpc_send(op->client, rpc, &err);

@@ -144,7 +144,9 @@ static void rename_now(struct tn_op *op)
 
 void tn_mnt_renameat(struct tn_op *op)
 {
-	if (op->r->u.rename.how & TN_NOREPLACE)
+	if (op->r->u.rename.how & TN_L_EXCHANGE)
+		tn_op_fail(op, TN_EINVAL); /* renameat2(2): the file system has no such flag */
+	else if (op->r->u.rename.how & TN_L_NOREPLACE)
 		tn_op_must_lack(op, op->fid2, rename_now);
 	else
 		rename_now(op);

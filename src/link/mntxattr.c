@@ -1,6 +1,7 @@
 /*
  * Extended attributes in 9P2000.L, where a value is read and written through a fid of its own. Inside they are whole: a
  * value is asked for to its end, and what the Tclunk behind the last Twrite answers is the answer to setting it.
+ * 9P2000.L.tenon has a flag for a removal, so that an empty value is a value.
  */
 #include "link/client.h"
 
@@ -110,16 +111,22 @@ static uint32_t size_of(const struct tn_req *r)
 	return r->u.xattr.how & TN_XATTR_REMOVE ? 0 : r->u.xattr.size;
 }
 
-/* removexattr(2) is to replace by nothing, as Linux's client says it. */
+static bool can_remove(const struct tn_op *op)
+{
+	return op->client->dialect == TN_9P2000_TENON;
+}
+
+/* In 9P2000.L removexattr(2) is to replace by nothing, as Linux's client says it. */
 static void fill_create(const struct tn_rpc *rpc, struct tn_msg *m)
 {
 	const struct tn_req *r = rpc->op->r;
-	uint32_t how = r->u.xattr.how;
+	bool removes = r->u.xattr.how & TN_XATTR_REMOVE;
 
 	m->name = r->u.xattr.name;
 	m->length = size_of(r);
-	m->flags = how & TN_XATTR_REMOVE ? TN_XATTR_REPLACE
-					 : how & (TN_XATTR_CREATE | TN_XATTR_REPLACE);
+	m->flags = r->u.xattr.how & (TN_XATTR_CREATE | TN_XATTR_REPLACE);
+	if (removes)
+		m->flags = can_remove(rpc->op) ? TN_XATTR_REMOVE : TN_XATTR_REPLACE;
 }
 
 static void fill_write(const struct tn_rpc *rpc, struct tn_msg *m)
@@ -188,12 +195,12 @@ static void create_on_twin(struct tn_op *op)
 	tn_op_send(op, &create_step, op->newfid, NULL);
 }
 
-/* An empty value cannot be said: servers take it for a removal. */
+/* In 9P2000.L an empty value cannot be said: servers take it for a removal. */
 void tn_mnt_xattrset(struct tn_op *op)
 {
 	const struct tn_req *r = op->r;
 
-	if (r->u.xattr.size == 0 && !(r->u.xattr.how & TN_XATTR_REMOVE))
+	if (r->u.xattr.size == 0 && !(r->u.xattr.how & TN_XATTR_REMOVE) && !can_remove(op))
 		tn_op_fail(op, TN_ENOTSUP);
 	else
 		tn_op_twin(op, create_on_twin);

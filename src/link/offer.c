@@ -7,12 +7,19 @@
 #include "link/dialect.h"
 
 /* What is offered to a peer that one knows nothing of. */
-static const enum tn_dialect best = TN_9P2000_L;
+static const enum tn_dialect best = TN_9P2000_TENON;
+
+/* What a person calls the dialect: between two Tenons 9P2000.L is 9P2000.L.tenon. */
+static enum tn_dialect as_asked(enum tn_dialect dialect)
+{
+	return dialect == TN_9P2000_TENON ? TN_9P2000_L : dialect;
+}
 
 void tn_client_offer_first(struct tn_client *client)
 {
-	client->offered = client->asked == TN_DIALECTS ? best : client->asked;
-	client->offers_words = client->offered == TN_9P2000_L && !client->no_words;
+	client->offered = client->asked;
+	if (client->asked == TN_DIALECTS || client->asked == TN_9P2000_L)
+		client->offered = client->is_no_tenon ? TN_9P2000_L : best;
 }
 
 void tn_client_send_version(struct tn_client *client)
@@ -22,26 +29,22 @@ void tn_client_send_version(struct tn_client *client)
 	m.type = TN_TVERSION;
 	m.tag = TN_NOTAG;
 	m.msize = client->offer;
-	m.version.s = client->offers_words ? TN_9P2000_L_WORDS : tn_dialect_name(client->offered);
+	m.version.s = tn_dialect_name(client->offered);
 	m.version.len = (uint32_t)tn_strlen(m.version.s);
 	client->dialect = client->offered; /* the same message in all */
-	client->has_words = false;
-	tn_client_put_msg(client, &m); /* the empty buffer has room for it */
+	tn_client_put_msg(client, &m);     /* the empty buffer has room for it */
 }
 
 static bool may_offer_less(const struct tn_client *client)
 {
-	return client->offers_words ||
-	       (client->asked == TN_DIALECTS && client->offered > TN_9P2000);
+	return client->offered > (client->asked == TN_DIALECTS ? TN_9P2000 : client->asked);
 }
 
 static void offer_less(struct tn_client *client)
 {
-	if (client->offers_words)
-		client->no_words = true;
-	else
-		client->offered--;
-	client->offers_words = false;
+	if (client->offered == TN_9P2000_TENON)
+		client->is_no_tenon = true;
+	client->offered--;
 }
 
 static bool same(struct tn_str a, const char *b, size_t len)
@@ -58,8 +61,6 @@ static enum tn_dialect answered(const struct tn_client *client, struct tn_str ve
 	const char *plain = tn_dialect_name(TN_9P2000);
 	uint32_t len = (uint32_t)tn_strlen(plain);
 
-	if (tn_dialect_has_words(version))
-		return client->offers_words ? TN_9P2000_L : TN_DIALECTS;
 	for (int d = TN_9P2000; d < TN_DIALECTS; d++) {
 		const char *name = tn_dialect_name((enum tn_dialect)d);
 
@@ -90,11 +91,9 @@ static void refused(struct tn_client *client, const char *what, struct tn_str sa
 	}
 }
 
-static void agreed(struct tn_client *client, enum tn_dialect dialect, bool has_words,
-    uint32_t msize)
+static void agreed(struct tn_client *client, enum tn_dialect dialect, uint32_t msize)
 {
 	client->dialect = client->spoke = dialect;
-	client->has_words = has_words;
 	client->msize = msize;
 	client->state = TN_CLIENT_READY;
 	client->ever = true;
@@ -106,16 +105,16 @@ static void take_version(struct tn_client *client, const struct tn_msg *m)
 {
 	enum tn_dialect dialect = answered(client, m->version);
 	/* Whoever knows 9P2000.L and no suffix of it leaves out both: it has still to be offered. */
-	bool is_short = client->offers_words && dialect < client->offered;
+	bool is_short = client->offered == TN_9P2000_TENON && dialect < TN_9P2000_L;
 
 	if (dialect == TN_DIALECTS || is_short ||
-	    (client->asked != TN_DIALECTS && client->asked != dialect))
+	    (client->asked != TN_DIALECTS && client->asked != as_asked(dialect)))
 		refused(client, "9P version not supported", m->version);
 	else if (m->msize > client->offer || m->msize < TN_MSIZE_MIN)
 		tn_client_refuse(client, "msize out of range in Rversion",
 		    (struct tn_str){ NULL, 0 });
 	else
-		agreed(client, dialect, tn_dialect_has_words(m->version), m->msize);
+		agreed(client, dialect, m->msize);
 }
 
 /* An error may come in the form of any dialect: none is agreed on. diod says Rlerror to all that it does not know. */
@@ -147,7 +146,8 @@ const char *tn_client_version(struct tn_client *client, const uint8_t *frame, si
  */
 bool tn_client_offer_again(struct tn_client *client)
 {
-	bool has_spoken = client->spoke != TN_DIALECTS && client->spoke >= client->offered;
+	bool has_spoken = client->spoke != TN_DIALECTS &&
+			  client->spoke >= as_asked(client->offered);
 
 	if (client->state != TN_CLIENT_VERSION || has_spoken || client->dialer->once ||
 	    (!may_offer_less(client) && !client->offer_is_late))
@@ -184,10 +184,8 @@ bool tn_client_decode(struct tn_client *client, struct tn_msg *m, enum tn_dialec
 {
 	if (tn_msg_decode(m, dialect, frame, len) == TN_CODEC_OK)
 		return true;
-	if (dialect != TN_9P2000_L || m->type != TN_RERROR)
-		return false;
-	return client->has_words ? tn_msg_decode(m, TN_9P2000_U, frame, len) == TN_CODEC_OK
-				 : decode_number(client, m, frame, len);
+	return dialect == TN_9P2000_L && m->type == TN_RERROR &&
+	       decode_number(client, m, frame, len);
 }
 
 static enum tn_err of_number(uint32_t number)

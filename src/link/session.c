@@ -113,7 +113,6 @@ void tn_conn_take_version(struct tn_conn *conn, const struct tn_msg *m)
 	}
 	conn->version_tag = m->tag;
 	conn->version_dialect = (uint8_t)tn_dialect_offered(m->version);
-	conn->version_words = tn_dialect_has_words(m->version);
 	conn->version_msize = m->msize < conn->limits.msize_max ? m->msize : conn->limits.msize_max;
 	conn->state = TN_CONN_RESET;
 	conn->must_cut = true;
@@ -122,13 +121,9 @@ void tn_conn_take_version(struct tn_conn *conn, const struct tn_msg *m)
 static bool answer_version(struct tn_conn *conn)
 {
 	bool is_known = conn->version_dialect != TN_DIALECTS;
-	const char *text = "unknown";
+	/* TN_DIALECTS: "unknown" */
+	const char *text = tn_dialect_name((enum tn_dialect)conn->version_dialect);
 	struct tn_msg m;
-
-	if (is_known)
-		text = conn->version_words
-			   ? TN_9P2000_L_WORDS
-			   : tn_dialect_name((enum tn_dialect)conn->version_dialect);
 
 	m.type = TN_RVERSION;
 	m.tag = conn->version_tag;
@@ -138,7 +133,6 @@ static bool answer_version(struct tn_conn *conn)
 		return false;
 	conn->msize = conn->version_msize;
 	conn->dialect = is_known ? conn->version_dialect : TN_9P2000;
-	conn->has_words = conn->version_words;
 	conn->state = is_known ? TN_CONN_OPEN : TN_CONN_NEW;
 	return true;
 }

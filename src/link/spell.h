@@ -28,6 +28,9 @@ extern const struct tn_spelling tn_spelll_xattrwalk, tn_spelll_xattrcreate, tn_s
     tn_spelll_remove;
 extern const struct tn_spelling tn_spelll_lock, tn_spelll_getlock;
 
+/* spellt.c: 9P2000.L.tenon. Trenameat2 is tn_spelll_renameat */
+extern const struct tn_spelling tn_spellt_allocate, tn_spellt_seek, tn_spellt_copy;
+
 /* ---- what they share ---- */
 
 /* A name that a file may get. TN_OK, or why not. */

@@ -60,7 +60,7 @@ static enum tn_status read_ask(struct tn_call *call, struct tn_msg *m)
 	if (count > TN_OFFSET_MAX - m->offset)
 		count = (uint32_t)(TN_OFFSET_MAX - m->offset);
 	/* .L has Treaddir */
-	if (tn_chan_is_dir(fid->chan) && tn_call_dialect(call) == TN_9P2000_L)
+	if (tn_chan_is_dir(fid->chan) && tn_dialect_is_l(tn_call_dialect(call)))
 		return tn_call_refuse(call, TN_EISDIR);
 	if (!tn_call_room(call, TN_DATA_HDR, count))
 		return tn_call_refuse(call, TN_ENOMEM);

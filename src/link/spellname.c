@@ -129,7 +129,7 @@ static void readlink_answer(struct tn_call *call, struct tn_msg *m)
 	m->target = (struct tn_str){ call->text, call->text_len };
 }
 
-/* ---- Tlink, Trename, Trenameat ---- */
+/* ---- Tlink, Trename, Trenameat, Trenameat2 of 9P2000.L.tenon ---- */
 
 static void link_point(struct tn_call *call, struct tn_msg *m)
 {
@@ -177,16 +177,20 @@ static void renameat_point(struct tn_call *call, struct tn_msg *m)
 static enum tn_status renameat_ask(struct tn_call *call, struct tn_msg *m)
 {
 	struct tn_chan *from = tn_call_fid(call)->chan, *to = tn_call_fid2(call)->chan;
+	uint32_t how = call->type == TN_TRENAMEAT2 ? m->flags : 0;
 	enum tn_err err = tn_spell_old_name(call, m->name);
 
 	if (!err)
 		err = tn_spell_new_name(call, m->newname);
 	if (!err && !(tn_chan_is_dir(from) && tn_chan_is_dir(to)))
 		err = TN_ENOTDIR;
+	if (!err && how > TN_L_EXCHANGE) /* both at once, or none of the two */
+		err = TN_EINVAL;
 	if (err)
 		return tn_call_refuse(call, err);
 	tn_call_request(call, TN_RENAME, from);
 	call->r.chan2 = to;
+	call->r.u.rename.how = how;
 	renameat_point(call, m);
 	return tn_submit(&call->r);
 }

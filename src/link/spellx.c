@@ -74,11 +74,25 @@ static void xattrwalk_answer(struct tn_call *call, struct tn_msg *m)
 
 /* ---- Txattrcreate: the fid collects a value, which is set when it is clunked ---- */
 
+/* In 9P2000.L a value without bytes is none; 9P2000.L.tenon has a flag for that. */
+static bool has_remove(const struct tn_call *call)
+{
+	return tn_call_dialect(call) == TN_9P2000_TENON;
+}
+
+/* Removing says nothing else. */
+static bool is_how(const struct tn_call *call, const struct tn_msg *m)
+{
+	if (has_remove(call) && m->flags & TN_XATTR_REMOVE)
+		return m->flags == TN_XATTR_REMOVE && m->length == 0;
+	return !(m->flags & ~(uint32_t)(TN_XATTR_CREATE | TN_XATTR_REPLACE));
+}
+
 static enum tn_err check_create(const struct tn_call *call, const struct tn_msg *m)
 {
 	if (tn_call_fid(call)->is_open)
 		return TN_EISOPEN;
-	if (m->name.len == 0 || (m->flags & ~(uint32_t)(TN_XATTR_CREATE | TN_XATTR_REPLACE)))
+	if (m->name.len == 0 || !is_how(call, m))
 		return TN_EINVAL;
 	if (m->name.len > TN_XATTR_NAME_MAX)
 		return TN_ERANGE;
@@ -94,7 +108,7 @@ static enum tn_status xattrcreate_ask(struct tn_call *call, struct tn_msg *m)
 	if (!tn_call_attr_new(call, (uint32_t)m->length, m->name))
 		return tn_call_refuse(call, (enum tn_err)call->r.err);
 	call->attr->is_set = true;
-	call->attr->how = m->length > 0 ? (uint8_t)m->flags : TN_XATTR_REMOVE;
+	call->attr->how = m->length > 0 || has_remove(call) ? (uint8_t)m->flags : TN_XATTR_REMOVE;
 	return tn_call_refuse(call, TN_OK);
 }
 

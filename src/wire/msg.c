@@ -59,18 +59,19 @@ struct msg_row {
 #define F(...) (const field[]){ __VA_ARGS__, END }
 #define NONE   (const field[]){ END }
 
-#define D_2000 (1 << TN_9P2000)
-#define D_U    (1 << TN_9P2000_U)
-#define D_L    (1 << TN_9P2000_L)
-#define D_OLD  (D_2000 | D_U)
-#define D_ALL  (D_2000 | D_U | D_L)
+#define D_OLD   (1 << TN_9P2000 | 1 << TN_9P2000_U)
+#define D_TENON (1 << TN_9P2000_TENON)
+#define D_L     (1 << TN_9P2000_L | D_TENON)
+#define D_ALL   (D_OLD | D_L)
 
 /* The column of what a dialect has behind the fields of all. */
-#define SAME  { END, END, END }
-#define U(f)  { END, f, END }
-#define UL(f) { END, f, f }
+#define SAME  { END, END, END, END }
+#define U(f)  { END, f, END, END }
+#define UL(f) { END, f, f, f }
+#define UT(f) { END, f, END, f }
 
-_Static_assert(TN_9P2000 == 0 && TN_9P2000_U == 1 && TN_9P2000_L == 2, "the order of that column");
+_Static_assert(TN_9P2000 == 0 && TN_9P2000_U == 1 && TN_9P2000_L == 2 && TN_9P2000_TENON == 3,
+	"the order of that column");
 
 static const struct msg_row rows[TN_MSG_TYPES] = {
 	/* 9P2000: section 5 of the manual. 9P2000.u appends to four of them, and to stat. */
@@ -80,7 +81,7 @@ static const struct msg_row rows[TN_MSG_TYPES] = {
 	[TN_RAUTH]    = { "Rauth", F(QID(qid)), SAME, D_ALL },
 	[TN_TATTACH]  = { "Tattach", F(U32(fid), U32(afid), STR(uname), STR(aname)), UL(U32(n_uname)), D_ALL },
 	[TN_RATTACH]  = { "Rattach", F(QID(qid)), SAME, D_ALL },
-	[TN_RERROR]   = { "Rerror", F(STR(ename)), U(U32(error)), D_OLD },
+	[TN_RERROR]   = { "Rerror", F(STR(ename)), UT(U32(error)), D_OLD | D_TENON },
 	[TN_TFLUSH]   = { "Tflush", F(U16(oldtag)), SAME, D_ALL },
 	[TN_RFLUSH]   = { "Rflush", NONE, SAME, D_ALL },
 	[TN_TWALK]    = { "Twalk", F(U32(fid), U32(newfid), NAMES(wname)), SAME, D_ALL },
@@ -150,6 +151,16 @@ static const struct msg_row rows[TN_MSG_TYPES] = {
 	[TN_RRENAMEAT]    = { "Rrenameat", NONE, SAME, D_L },
 	[TN_TUNLINKAT]    = { "Tunlinkat", F(U32(fid), STR(name), U32(flags)), SAME, D_L },
 	[TN_RUNLINKAT]    = { "Runlinkat", NONE, SAME, D_L },
+
+	/* 9P2000.L.tenon: docs/architecture.md. */
+	[TN_TALLOCATE]    = { "Tallocate", F(U32(fid), U32(flags), U64(offset), U64(length)), SAME, D_TENON },
+	[TN_RALLOCATE]    = { "Rallocate", NONE, SAME, D_TENON },
+	[TN_TSEEK]        = { "Tseek", F(U32(fid), U32(flags), U64(offset)), SAME, D_TENON },
+	[TN_RSEEK]        = { "Rseek", F(U64(offset)), SAME, D_TENON },
+	[TN_TCOPY]        = { "Tcopy", F(U32(fid), U64(offset), U32(newfid), U64(start), U64(length)), SAME, D_TENON },
+	[TN_RCOPY]        = { "Rcopy", F(U64(length)), SAME, D_TENON },
+	[TN_TRENAMEAT2]   = { "Trenameat2", F(U32(fid), STR(name), U32(newfid), STR(newname), U32(flags)), SAME, D_TENON },
+	[TN_RRENAMEAT2]   = { "Rrenameat2", NONE, SAME, D_TENON },
 };
 /* clang-format on */
 
@@ -157,6 +168,7 @@ static const char *const dialect_names[TN_DIALECTS] = {
 	[TN_9P2000] = "9P2000",
 	[TN_9P2000_U] = "9P2000.u",
 	[TN_9P2000_L] = "9P2000.L",
+	[TN_9P2000_TENON] = "9P2000.L.tenon",
 };
 
 /* NULL: the dialect has no such message. */

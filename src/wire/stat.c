@@ -53,7 +53,7 @@ static const struct stat_row rows[] = {
 };
 /* clang-format on */
 
-/* How many rows a dialect has, and the bytes of an entry without the texts of its strings. 9P2000.L has no stat. */
+/* How many rows a dialect has, and the bytes of an entry without the texts of its strings. 9P2000.L and .L.tenon have no stat. */
 static const struct {
 	uint8_t n_rows, empty_size;
 } shapes[TN_DIALECTS] = {

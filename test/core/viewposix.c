@@ -244,6 +244,112 @@ static void a_read_only_view_renames_nothing(void **state)
 	assert_int_equal(end(&r), TN_EROFS);
 }
 
+/* ---- names and flags; ranges of files ---- */
+
+/* What a file holds, in what is served. */
+static const char *text_of(const char *name)
+{
+	static char text[16];
+	int fd = tn_call_open(p, name, TN_OREAD);
+
+	memset(text, 0, sizeof(text));
+	assert_true(fd >= 0);
+	assert_true(tn_call_read(p, fd, text, sizeof(text) - 1) >= 0);
+	tn_call_close(p, fd);
+	return text;
+}
+
+enum { NOREPLACE = 1, EXCHANGE = 2 };
+
+static const struct {
+	const char *dir, *name, *to, *newname;
+	uint32_t how;
+	enum tn_err err;
+	const char *now, *text; /* what is there then, in what is served */
+} flags[] = {
+	{ "/", "one", "/b", "g", EXCHANGE, TN_OK, "/one", "b/g" },
+	{ "/b", "g", "/", "one", EXCHANGE, TN_OK, "/b/g", "one" },
+	/* In a union: each stays in the member where the other was. */
+	{ "/u", "f", "/u", "g", EXCHANGE, TN_OK, "/a/f", "b/g" },
+	{ "/u", "f", "/u", "g", EXCHANGE, TN_OK, "/b/g", "a/f" },
+	{ "/", "one", "/b", "none", EXCHANGE, TN_ENOENT, "/one", "one" },
+	{ "/", "none", "/b", "g", EXCHANGE, TN_ENOENT, "/b/g", "b/g" },
+	{ "/", "one", "/m/a", "f", EXCHANGE, TN_EXDEV, "/one", "one" },
+	{ "/", "one", "/", "m", EXCHANGE, TN_EISMOUNT, "/one", "one" },
+	{ "/", "m", "/", "one", EXCHANGE, TN_EISMOUNT, "/one", "one" },
+	{ "/", "one", "/b", "..", EXCHANGE, TN_EBADARG, "/one", "one" },
+	{ "/", "one", "/b", "g", NOREPLACE | EXCHANGE, TN_EINVAL, "/one", "one" },
+	{ "/", "one", "/b", "g", NOREPLACE, TN_EEXIST, "/b/g", "b/g" },
+	{ "/", "one", "/u", "f", NOREPLACE, TN_EEXIST, "/a/f", "a/f" },
+	{ "/", "one", "/u", "g", NOREPLACE, TN_EEXIST, "/b/g", "b/g" },
+	{ "/", "one", "/u", "new", NOREPLACE, TN_OK, "/b/new", "one" },
+};
+
+static struct tn_req begin_rename(const char *dir, const char *to)
+{
+	struct tn_req r = begin(q, TN_RENAME, dir);
+
+	r.chan2 = tn_call_walk(q, to, TN_FOR_ACCESS);
+	return r;
+}
+
+/* rename(2), and namespace-semantics.md 7 for where a name of a union is. */
+static void flags_of_a_rename_hold_across_members_and_mounts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < TN_COUNT(flags); i++) {
+		struct tn_req r;
+
+		print_message("%s of %s/%s, %s/%s\n",
+		    flags[i].how == NOREPLACE ? "name" : "exchange", flags[i].dir, flags[i].name,
+		    flags[i].to, flags[i].newname);
+		tear_down(NULL);
+		set_up(NULL);
+		r = begin_rename(flags[i].dir, flags[i].to);
+		r.u.rename.name = str(flags[i].name);
+		r.u.rename.newname = str(flags[i].newname);
+		r.u.rename.how = flags[i].how;
+		assert_string_equal(tn_err_name(end(&r)), tn_err_name(flags[i].err));
+		assert_string_equal(text_of(flags[i].now), flags[i].text);
+	}
+}
+
+static enum tn_err range(int fd, enum tn_req_type type, uint32_t how, uint64_t offset,
+    uint64_t length)
+{
+	struct tn_req r;
+
+	tn_req_init(&r, type, tn_call_chan(q, fd), &tn_call_owner);
+	r.chan2 = r.chan;
+	r.u.range.how = how;
+	r.u.range.offset = offset;
+	r.u.range.length = length;
+	tn_call_req(&r);
+	return (enum tn_err)r.err;
+}
+
+/* fallocate(2), lseek(2), copy_file_range(2): the server's answers, #ram's here; in a view that is read-only no changes. */
+static void ranges_of_files_are_the_servers(void **state)
+{
+	(void)state;
+	for (int read_only = 0; read_only < 2; read_only++) {
+		int fd;
+
+		drop_view();
+		use_view(read_only);
+		fd = tn_call_open(q, "/one", read_only ? TN_OREAD : TN_ORDWR);
+		assert_true(fd >= 0);
+		assert_int_equal(range(fd, TN_SEEKHOLE, 4, 0, 0), TN_OK);
+		assert_int_equal(range(fd, TN_SEEKHOLE, 4, 9999999, 0), TN_ENXIO);
+		assert_int_equal(range(fd, TN_FALLOCATE, 1, 0, 1000), read_only ? TN_EROFS : TN_OK);
+		assert_int_equal(range(fd, TN_FALLOCATE, 0x80, 0, 1000),
+		    read_only ? TN_EROFS : TN_ENOTSUP);
+		assert_int_equal(range(fd, TN_COPYRANGE, 0, 0, 1),
+		    read_only ? TN_EROFS : TN_ENOTSUP);
+		tn_call_close(q, fd);
+	}
+}
+
 /* ---- for whom ---- */
 
 static const char *owner_of(const char *name)
@@ -299,6 +405,8 @@ int main(void)
 		TEST(locks_go_through_and_end_with_the_fid),
 		TEST(a_file_is_renamed_by_its_fid),
 		TEST(a_read_only_view_renames_nothing),
+		TEST(flags_of_a_rename_hold_across_members_and_mounts),
+		TEST(ranges_of_files_are_the_servers),
 		TEST(the_servers_are_asked_for_whoever_asks_if_it_is_so_wanted),
 	};
 

@@ -1,9 +1,87 @@
-"""Servers that speak another 9P than 9P2000: diod, which knows 9P2000.L and nothing else, on a pipe; as an ordinary user."""
+"""Servers that speak another 9P than 9P2000: diod, which knows 9P2000.L and nothing else, on a pipe; and Tenon, whose
+9P2000.L.tenon says more; as an ordinary user."""
 import os
+import select
 import shutil
+import socket
 import stat
+import threading
 
 from bench import Failed, Skipped, case
+from people import AS_USER, open_fuse
+
+CALLS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'posix')
+
+
+class Counted:
+    """A link of 127.0.0.1: the dial string of an end, and the bytes that have gone over it, both ways."""
+
+    def __init__(self, dial):
+        self.to, self.bytes = ('127.0.0.1', int(dial.split('!')[2])), 0
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.dial = 'tcp!127.0.0.1!%d' % self.listener.getsockname()[1]
+        threading.Thread(target=self.carry, daemon=True).start()
+
+    def carry(self):
+        other = {}
+        while True:
+            for s in select.select([self.listener, *other], [], [])[0]:
+                if s is self.listener:
+                    one, two = s.accept()[0], socket.create_connection(self.to)
+                    other.update({one: two, two: one})
+                    continue
+                data = s.recv(1 << 16) if s in other else b''
+                self.bytes += len(data)
+                if data:
+                    other[s].sendall(data)
+                elif s in other:
+                    for end in (other.pop(other[s]), other.pop(s)):
+                        end.close()
+
+
+# What 9P2000.L has no message for: prints what comes of each, by its name or the name of its error.
+BEYOND_L = """
+import errno, os, sys
+sys.path.insert(0, '%s')
+import calls
+
+def tried(f, *args):
+    try:
+        return f(*args)
+    except OSError as e:
+        return errno.errorcode[e.errno]
+
+def put(name, data):
+    with open(name, 'wb') as f:
+        f.write(data)
+
+def get(name):
+    with open(name, 'rb') as f:
+        return f.read()
+
+os.chdir('/mnt')
+put('a', b'A'), put('b', b'B'), os.mkdir('d')
+print('exchange', tried(calls.rename2, 'a', 'd', calls.RENAME_EXCHANGE), os.path.isdir('a'), os.path.isdir('d'))
+print('noreplace', tried(calls.rename2, 'b', 'a', calls.RENAME_NOREPLACE), get('b'))
+put('h', b'x' * (1 << 20))
+h = os.open('h', os.O_RDWR)
+punch = calls.FALLOC_KEEP_SIZE | calls.FALLOC_PUNCH_HOLE
+print('punch', tried(calls.fallocate, h, punch, 1 << 16, 1 << 16), os.pread(h, 1 << 20, 0).count(0))
+print('hole', os.lseek(h, 0, calls.SEEK_HOLE), 'data', os.lseek(h, 1 << 16, calls.SEEK_DATA))
+print('keep', tried(calls.fallocate, h, calls.FALLOC_KEEP_SIZE, 0, 1 << 21), os.fstat(h).st_size)
+print('empty', tried(os.setxattr, 'h', 'user.e', b''), tried(os.getxattr, 'h', 'user.e'))
+""" % CALLS
+COPY = """
+import os
+a, b = os.open('/mnt/big', os.O_RDONLY), os.open('/mnt/copy', os.O_WRONLY | os.O_CREAT, 0o600)
+done = 0
+while True:
+    n = os.copy_file_range(a, b, 1 << 30)
+    done += n
+    if n == 0:
+        break
+print(done)
+"""
 
 
 def diod(b, options=''):
@@ -95,4 +173,45 @@ def _(b):
             'f\nf\n2,regular file\n1,symbolic link\n1,fifo\n981158400\n4711\n')
     if os.readlink(tree + '/l') != 'f' or not os.path.exists(tree + '/dir-less'):
         raise Failed('the tree is %r' % os.listdir(tree))
+    b.end()
+
+
+@case('a server of 9P2000.L alone is asked for no more than it has: errors, sizes and copies by reading are as ever')
+def _(b):
+    _, arguments = diod(b)
+    mount = arguments.partition(' ')[2].replace('/d=', '/mnt=')
+    b.write('beyond.py', BEYOND_L)
+    b.shows('tenon run %s -- python3 -B beyond.py' % mount,
+            "exchange EINVAL False True\nnoreplace EEXIST b'B'\npunch ENOTSUP 0\n"
+            "hole 1048576 data 65536\nkeep ENOTSUP 1048576\nempty ENOTSUP ENODATA\n")
+    b.end()
+
+
+@case('between two Tenons names are exchanged, holes punched and found, bytes copied at the server, attributes empty')
+def _(b):
+    open_fuse()
+    os.chmod(b.dir, 0o755)
+    b.write('beyond.py', BEYOND_L)
+    b.write('copy.py', COPY)
+    tree = os.path.join(b.dir, 'tree')
+    for hops in (1, 2):  # an import, and an import of an import
+        shutil.rmtree(tree, ignore_errors=True)
+        os.mkdir(tree)
+        os.chmod(tree, 0o777)
+        big = os.urandom(8 << 20)
+        b.write('tree/big', big, 0o644)
+        link = Counted(b.export('tree').dial)
+        dial = link.dial if hops == 1 else b.export("--clean -m '/x=%s' /x" % link.dial).dial
+        b.shows(AS_USER + "tenon run -m '/mnt=%s' -- python3 -B beyond.py" % dial,
+                "exchange 0 True False\nnoreplace EEXIST b'B'\npunch 0 65536\n"
+                "hole 65536 data 131072\nkeep 0 1048576\nempty None b''\n")
+        before = link.bytes
+        b.shows(AS_USER + "tenon run -m '/mnt=%s' -- python3 -B copy.py" % dial, '%d\n' % len(big))
+        if link.bytes - before > 1 << 20:
+            raise Failed('%d bytes went over the link for a copy of %d at the server' % (link.bytes - before, len(big)))
+        with open(tree + '/copy', 'rb') as f:
+            if f.read() != big:
+                raise Failed('the copy is another')
+        if os.stat(tree + '/copy').st_uid != os.stat(tree + '/h').st_uid or not os.path.isdir(tree + '/a'):
+            raise Failed('the tree is %r' % os.listdir(tree))
     b.end()

@@ -7,6 +7,7 @@
 
 #include "core/chan.h"
 #include "core/server.h"
+#include "link/dialect.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -199,7 +200,7 @@ static void ask_io(int i, enum tn_req_type type, struct tn_chan *c)
 static struct tn_chan *opened(struct tn_chan *root, uint8_t type)
 {
 	struct tn_msg walk = { .type = TN_RWALK, .nwqid = 3 };
-	struct tn_msg open = { .type = dialect == TN_9P2000_L ? TN_RLOPEN : TN_ROPEN };
+	struct tn_msg open = { .type = tn_dialect_is_l(dialect) ? TN_RLOPEN : TN_ROPEN };
 	struct tn_chan *c;
 
 	ask_walk(0, root);
@@ -215,17 +216,17 @@ static struct tn_chan *opened(struct tn_chan *root, uint8_t type)
 	return c;
 }
 
-/* What .u and .L have besides. Where a dialect has no such request it is answered at once. */
+/* What .u, .L and .L.tenon have besides. Where a dialect has no such request it is answered at once. */
 static int ask_more(int n, struct tn_chan *root, struct tn_chan *file, struct tn_chan *dir)
 {
 	static const enum tn_req_type types[] = { TN_CREATE, TN_CREATE, TN_RENAME, TN_LINK,
 		TN_SYMLINK, TN_MKNOD, TN_READLINK, TN_XATTRGET, TN_XATTRSET, TN_LOCK, TN_GETLOCK,
-		TN_FSYNC, TN_STATFS, TN_READDIR };
+		TN_FSYNC, TN_STATFS, TN_READDIR, TN_FALLOCATE, TN_SEEKHOLE, TN_COPYRANGE };
 	static struct tn_statfs statfs;
 
 	for (size_t i = 0; i < TN_COUNT(types); i++, n++) {
 		bool of_file = types[i] == TN_LOCK || types[i] == TN_GETLOCK ||
-			       types[i] == TN_FSYNC;
+			       types[i] == TN_FSYNC || types[i] >= TN_FALLOCATE;
 		struct ask *a = ask(n, types[i], of_file ? file : root);
 		struct tn_req *r = &a->r;
 
@@ -256,6 +257,14 @@ static int ask_more(int n, struct tn_chan *root, struct tn_chan *file, struct tn
 			r->u.xattr.size = types[i] == TN_XATTRSET ? 10000 : 65536;
 			break;
 		case TN_STATFS: r->u.statfs.out = &statfs; break;
+		case TN_FALLOCATE:
+		case TN_SEEKHOLE:
+		case TN_COPYRANGE:
+			r->chan2 = file;
+			r->u.range.how = 3;
+			r->u.range.offset = 100;
+			r->u.range.length = 1000;
+			break;
 		case TN_READDIR:
 			r->chan = dir;
 			r->flags = TN_OF_STATS;
@@ -339,7 +348,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	n = 1;
 	turn();
 	if (bytes[0] & 1) {
-		reply(&version);
+		/* What is less than 9P2000.L is no answer to what is offered first. */
+		for (int i = dialect < TN_9P2000_L ? 0 : 1; i < 2; i++) {
+			reply(&version);
+			turn();
+		}
 		attach.tag = 1;
 		reply(&attach);
 		must(asks[0].done == 1);

@@ -46,7 +46,7 @@ def _(h):
     os.close(fd)
 
 
-@case('SEEK_DATA and SEEK_HOLE find the data of a sparse file', ('ram', 'union'))
+@case('SEEK_DATA and SEEK_HOLE find the data of a sparse file', ('ram', 'union', '9P2000.L'))
 def _(h):
     fd = os.open('f', os.O_RDWR | os.O_CREAT, 0o666)
     os.pwrite(fd, b'x' * 4096, 1 << 20)
@@ -59,7 +59,7 @@ def _(h):
     os.close(fd)
 
 
-@case('SEEK_DATA of a server that knows no holes: all is data, with a hole at the end', ('remote',))
+@case('SEEK_DATA of a server that knows no holes: all is data, with a hole at the end', ('9P2000',))
 def _(h):
     put('f', b'x' * 5000)
     fd = os.open('f', os.O_RDONLY)
@@ -69,7 +69,7 @@ def _(h):
     os.close(fd)
 
 
-@case('a sparse file stays sparse when it is copied', ('ram', 'union'))
+@case('a sparse file stays sparse when it is copied', ('ram', 'union', '9P2000.L'))
 def _(h):
     fd = os.open('f', os.O_RDWR | os.O_CREAT, 0o666)
     os.pwrite(fd, b'x', 10 << 20)
@@ -80,7 +80,7 @@ def _(h):
     same(get('f') == get('g'), True)
 
 
-@case('fallocate extends, keeps the size, punches holes, and refuses the rest', ('ram', 'union'))
+@case('fallocate extends, keeps the size, punches holes, and refuses the rest', ('ram', 'union', '9P2000.L'))
 def _(h):
     fd = os.open('f', os.O_RDWR | os.O_CREAT, 0o666)
     fallocate(fd, 0, 0, 10000)
@@ -97,7 +97,7 @@ def _(h):
     os.close(fd)
 
 
-@case('fallocate is EOPNOTSUPP where the server cannot, and posix_fallocate writes instead', ('remote',))
+@case('fallocate is EOPNOTSUPP where the server cannot, and posix_fallocate writes instead', ('9P2000',))
 def _(h):
     fd = os.open('f', os.O_RDWR | os.O_CREAT, 0o666)
     fails(errno.EOPNOTSUPP, fallocate, fd, 0, 0, 10000)

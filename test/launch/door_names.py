@@ -107,7 +107,7 @@ def _(h):
     same(get('c'), b'a')
 
 
-@case('RENAME_EXCHANGE swaps files, and directories with what is in them', ('ram', 'union', 'host'))
+@case('RENAME_EXCHANGE swaps files, and directories with what is in them', ('ram', 'union', 'host', '9P2000.L'))
 def _(h):
     put('a', b'a')
     put('b', b'b')
@@ -127,7 +127,7 @@ def _(h):
     fails(errno.ENOENT, renameat2, 'a', 'no', EXCHANGE)
 
 
-@case('RENAME_EXCHANGE and unknown flags are EINVAL where the server cannot', ('remote',))
+@case('RENAME_EXCHANGE and unknown flags are EINVAL where the server cannot', ('9P2000',))
 def _(h):
     put('a', b'a')
     put('b', b'b')

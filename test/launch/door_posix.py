@@ -113,19 +113,11 @@ def _(h):
     same((os.getxattr('copied', 'user.a'), os.getxattr('synced', 'user.a')), (b'1', b'1'))
 
 
-@case('an empty value is a value', tuple(t for t in WITH_XATTRS if t != '9P2000.L'))
+@case('an empty value is a value', WITH_XATTRS)
 def _(h):
     put('f')
     os.setxattr('f', 'user.a', b'')
     same((os.listxattr('f'), os.getxattr('f', 'user.a')), (['user.a'], b''))
-
-
-@case('an empty value cannot be said in 9P2000.L, where it is a removal: EOPNOTSUPP, and what was there stays', ('9P2000.L',))
-def _(h):
-    put('f')
-    os.setxattr('f', 'user.a', b'1')
-    fails(errno.EOPNOTSUPP, os.setxattr, 'f', 'user.a', b'')
-    same(os.getxattr('f', 'user.a'), b'1')
 
 
 @case('where the server has no attributes each call is EOPNOTSUPP, each time', ('9P2000',))

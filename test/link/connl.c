@@ -893,7 +893,7 @@ static void every_message_on_an_unknown_fid_is_refused(void **state)
 	assert_history("");
 }
 
-/* dialect.h: TN_9P2000_L_WORDS. Everything else is 9P2000.L. */
+/* docs/architecture.md. Everything else that is said here is 9P2000.L. */
 static void between_two_of_us_errors_are_words_and_a_number(void **state)
 {
 	struct tn_msg r;
@@ -901,17 +901,16 @@ static void between_two_of_us_errors_are_words_and_a_number(void **state)
 	(void)state;
 	start(NULL);
 	peer.msize = 8192;
-	r = ASK(t_version(8192, TN_9P2000_L_WORDS));
+	r = ASK(t_version(8192, "9P2000.L.tenon"));
 	assert_int_equal(r.type, TN_RVERSION);
-	assert_int_equal(r.version.len, strlen(TN_9P2000_L_WORDS));
-	assert_memory_equal(r.version.s, TN_9P2000_L_WORDS, r.version.len);
-	peer.dialect = TN_9P2000_L;
+	assert_int_equal(r.version.len, strlen("9P2000.L.tenon"));
+	assert_memory_equal(r.version.s, "9P2000.L.tenon", r.version.len);
+	peer.dialect = TN_9P2000_TENON;
 	assert_int_equal(ASK(t_attach(1, 0, TN_NOFID)).type, TN_RATTACH);
 	assert_int_equal(ASK(t_walk(1, 0, 5, "f")).type, TN_RWALK);
 	assert_int_equal(ASK(t_lopen(1, 5, 0)).type, TN_RLOPEN);
 	fake.fail = TN_ECONNLOST;
 	fake.words = "connection lost: tcp!far!564";
-	peer.dialect = TN_9P2000_U;
 	r = ASK(t_read(1, 5, 0, 10));
 	assert_int_equal(r.type, TN_RERROR);
 	assert_int_equal(r.error, 104);

@@ -3,6 +3,7 @@
  * end; with memory that fails, a peer that reads slowly, sessions that begin anew. Whatever happens: each request has
  * one answer or is flushed, no tag that is not outstanding is answered, and at the end nothing is left.
  */
+#include "link/dialect.h"
 #include "talk.h"
 
 enum { TAGS = 40, FIDS = 6, STEPS = 4000 };
@@ -32,10 +33,12 @@ static struct tn_msg random_msg_l(uint16_t tag)
 	static const uint8_t types[] = { TN_TSTATFS, TN_TLOPEN, TN_TLCREATE, TN_TSYMLINK, TN_TMKNOD,
 		TN_TRENAME, TN_TREADLINK, TN_TGETATTR, TN_TSETATTR, TN_TXATTRWALK, TN_TXATTRCREATE,
 		TN_TREADDIR, TN_TFSYNC, TN_TLOCK, TN_TGETLOCK, TN_TLINK, TN_TMKDIR, TN_TRENAMEAT,
-		TN_TUNLINKAT, TN_TXATTRCREATE, TN_TXATTRWALK, TN_TLOPEN };
+		TN_TUNLINKAT, TN_TXATTRCREATE, TN_TXATTRWALK, TN_TLOPEN, TN_TALLOCATE, TN_TSEEK,
+		TN_TCOPY, TN_TRENAMEAT2 };
+	uint32_t n_types = TN_COUNT(types) - (peer.dialect == TN_9P2000_TENON ? 0 : 4);
 	static const char *const names[] = { "d", "f", "l", "x", "a/b", "" };
 	const char *name = names[rnd(rnd(8) ? 3 : TN_COUNT(names))];
-	struct tn_msg m = { .type = types[rnd(TN_COUNT(types))],
+	struct tn_msg m = { .type = types[rnd(n_types)],
 		.tag = tag,
 		.fid = rnd(FIDS),
 		.newfid = rnd(FIDS),
@@ -60,7 +63,7 @@ static struct tn_msg random_msg(uint16_t tag)
 	uint32_t fid = rnd(FIDS), other = rnd(FIDS);
 	struct tn_stat st = { .valid = TN_ST_LENGTH, .length = rnd(3) };
 
-	if (peer.dialect == TN_9P2000_L && rnd(2))
+	if (tn_dialect_is_l(peer.dialect) && rnd(2))
 		return random_msg_l(tag);
 	switch (rnd(12)) {
 	case 0: return t_attach(tag, fid, TN_NOFID);
@@ -68,20 +71,20 @@ static struct tn_msg random_msg(uint16_t tag)
 	case 2:
 	case 3: return t_walk(tag, fid, other, names[rnd(TN_COUNT(names))]);
 	case 4:
-		if (peer.dialect == TN_9P2000_L)
+		if (tn_dialect_is_l(peer.dialect))
 			return random_msg_l(tag);
 		return t_open(tag, fid, (uint8_t)rnd(4));
 	case 5:
-		if (peer.dialect == TN_9P2000_L)
+		if (tn_dialect_is_l(peer.dialect))
 			return random_msg_l(tag);
 		return t_create(tag, fid, names[1 + rnd(3)], perms[rnd(2)], (uint8_t)rnd(3));
 	case 6:
 	case 7: return t_read(tag, fid, rnd(2) * 53, rnd(3000));
 	case 8: return t_write(tag, fid, rnd(100), "some data");
 	case 9: return t_fid(rnd(2) ? TN_TCLUNK : TN_TREMOVE, tag, fid);
-	case 10: return t_fid(peer.dialect == TN_9P2000_L ? TN_TGETATTR : TN_TSTAT, tag, fid);
+	case 10: return t_fid(tn_dialect_is_l(peer.dialect) ? TN_TGETATTR : TN_TSTAT, tag, fid);
 	default:
-		if (peer.dialect == TN_9P2000_L)
+		if (tn_dialect_is_l(peer.dialect))
 			return random_msg_l(tag);
 		return t_wstat(tag, fid, st);
 	}

@@ -347,7 +347,7 @@ static void script_l(void)
 	fake.value = (const uint8_t *)"value of it";
 	fake.value_len = 5;
 	fake.grown_len = 11;
-	ADD(t_version(8192, "9P2000.L"));
+	ADD(t_version(8192, tn_dialect_name(peer.dialect)));
 	ADD(t_attach(1, 0, TN_NOFID));
 	ADD(t_walk(2, 0, 5, "d d"));
 	add_l(TN_TMKDIR, 3, 5, 0, 0755);
@@ -378,6 +378,18 @@ static void script_l(void)
 	ADD(t_fid(TN_TREMOVE, 29, 5));
 }
 
+/* And what 9P2000.L.tenon adds. */
+static void script_tenon(void)
+{
+	script_l();
+	ADD(t_walk(30, 0, 7, "f"));
+	ADD((struct tn_msg){ .type = TN_TLOPEN, .tag = 31, .fid = 7, .flags = TN_ORDWR });
+	ADD((struct tn_msg){ .type = TN_TALLOCATE, .tag = 32, .fid = 7, .length = 1 });
+	ADD((struct tn_msg){ .type = TN_TSEEK, .tag = 33, .fid = 7, .flags = 3 });
+	ADD((struct tn_msg){ .type = TN_TCOPY, .tag = 34, .fid = 7, .newfid = 7, .length = 1 });
+	add_l(TN_TRENAMEAT2, 35, 0, 0, 0);
+}
+
 static void play(void (*say_all)(void))
 {
 	say_all();
@@ -399,6 +411,7 @@ static const struct {
 	{ TN_9P2000, script, 16, 40 },
 	{ TN_9P2000_U, script_u, 14, 0 },
 	{ TN_9P2000_L, script_l, 30, 1 },
+	{ TN_9P2000_TENON, script_tenon, 36, 1 },
 };
 
 /* Whatever fails: every message has one answer, and nothing is left behind. */
@@ -413,7 +426,7 @@ static void each_allocation_may_fail(void **state)
 
 		fail_at = -1;
 		do {
-			unsigned tags[32] = { 0 };
+			unsigned tags[40] = { 0 };
 			long at = fail_at;
 
 			fail_at = -1;

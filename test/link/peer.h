@@ -41,8 +41,6 @@ struct peer {
 	unsigned counts[TN_MSG_TYPES]; /* of messages that came */
 	enum tn_dialect dialect;       /* agreed */
 	enum tn_dialect best;          /* that peer_answer agrees on */
-	bool has_words;                /* that it knows 9P2000.L.tenon, and that it was agreed on */
-	bool said_words;
 	enum peer_at_more {
 		PEER_SAYS_LESS,
 		PEER_SAYS_UNKNOWN,
@@ -426,13 +424,12 @@ static inline void peer_version(const struct tn_msg *m)
 	enum tn_dialect d = TN_9P2000;
 
 	while (
-	    d < TN_9P2000_L && (strlen(tn_dialect_name(d)) != m->version.len ||
+	    d < TN_DIALECTS && (strlen(tn_dialect_name(d)) != m->version.len ||
 				   memcmp(tn_dialect_name(d), m->version.s, m->version.len) != 0))
 		d++;
 	a.msize = m->msize < peer.msize ? m->msize : peer.msize;
 	a.version = m->version;
-	peer.said_words = peer.has_words && tn_dialect_has_words(m->version);
-	if (peer.said_words || (d <= peer.best && !tn_dialect_has_words(m->version))) {
+	if (d <= peer.best) {
 		peer_send(&a);
 		peer.dialect = d;
 		return;

@@ -45,6 +45,7 @@ struct fake {
 	struct tn_stat last_stat;
 	char name[600], newname[600], target[600], client[16];
 	uint8_t set[70000];
+	uint32_t set_size, set_how;
 	uint32_t uid;
 	struct tn_stat stat; /* what a stat tells, if valid is not 0 */
 	char history[4096];
@@ -213,6 +214,8 @@ static void remember(struct tn_req *r)
 	case TN_XATTRSET:
 		copy_text(fake.name, sizeof(fake.name), r->u.xattr.name);
 		memcpy(fake.set, r->u.xattr.data, r->u.xattr.size);
+		fake.set_size = r->u.xattr.size;
+		fake.set_how = r->u.xattr.how;
 		break;
 	default: break;
 	}

@@ -294,7 +294,7 @@ static void each_message_of_each_dialect_was_recorded_but_these(void **state)
 	};
 
 	NEED_VECTORS();
-	for (enum tn_dialect d = 0; d < TN_DIALECTS; d++) {
+	for (enum tn_dialect d = 0; d <= TN_9P2000_L; d++) {
 		bool seen[256] = { false };
 		char list[256] = "";
 

@@ -113,7 +113,7 @@ static void rgetlock_has_no_flags(void **state)
  * Recorded frames of these have fields that are equal: here the first field is 1, the second 2 and so on. Shapes: a digit
  * is a number of so many bytes, s a string of one letter ("a" is 1), q a qid with that path.
  */
-static const struct {
+static const struct in_order {
 	const char *shape;
 	struct tn_msg m;
 } in_order[] = {
@@ -168,6 +168,26 @@ static const struct {
 				      .data_version = 20 } },
 };
 
+/* 9P2000.L.tenon: docs/architecture.md. */
+static const struct in_order tenon_in_order[] = {
+	{ "4488", { .type = TN_TALLOCATE, .fid = 1, .flags = 2, .offset = 3, .length = 4 } },
+	{ "", { .type = TN_RALLOCATE } },
+	{ "448", { .type = TN_TSEEK, .fid = 1, .flags = 2, .offset = 3 } },
+	{ "8", { .type = TN_RSEEK, .offset = 1 } },
+	{ "48488",
+	    { .type = TN_TCOPY, .fid = 1, .offset = 2, .newfid = 3, .start = 4, .length = 5 } },
+	{ "8", { .type = TN_RCOPY, .length = 1 } },
+	{ "4s4s4", { .type = TN_TRENAMEAT2,
+		       .fid = 1,
+		       .name = { "b", 1 },
+		       .newfid = 3,
+		       .newname = { "d", 1 },
+		       .flags = 5 } },
+	{ "", { .type = TN_RRENAMEAT2 } },
+	{ "s4", { .type = TN_RERROR, .ename = { "a", 1 }, .error = 2 } },
+	{ "4", { .type = TN_RLERROR, .error = 1 } },
+};
+
 /* Writes the frame of a shape; returns its length. */
 static size_t frame_in_order(uint8_t type, const char *shape, uint8_t *frame)
 {
@@ -191,21 +211,115 @@ static size_t frame_in_order(uint8_t type, const char *shape, uint8_t *frame)
 	return len;
 }
 
+static void is_in_order(enum tn_dialect dialect, const struct in_order *row)
+{
+	uint8_t frame[256] = { 0 }, out[256];
+	size_t len = frame_in_order(row->m.type, row->shape, frame), used;
+
+	assert_int_equal(tn_msg_encode(&row->m, dialect, out, sizeof(out), &used), TN_CODEC_OK);
+	assert_int_equal(used, len);
+	if (memcmp(out, frame, len) != 0)
+		fail_msg("%s", tn_msg_name(row->m.type));
+	both_ways(dialect, frame, len);
+}
+
 /* diod's protocol.md has the order. */
 static void fields_of_9p2000l_lie_in_the_order_of_the_page(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < TN_COUNT(in_order); i++) {
-		uint8_t frame[256] = { 0 }, out[256];
-		size_t len = frame_in_order(in_order[i].m.type, in_order[i].shape, frame), used;
+		is_in_order(TN_9P2000_L, &in_order[i]);
+		is_in_order(TN_9P2000_TENON, &in_order[i]);
+	}
+}
 
-		assert_int_equal(
-		    tn_msg_encode(&in_order[i].m, TN_9P2000_L, out, sizeof(out), &used),
+static void fields_of_9p2000l_tenon_lie_in_the_order_of_the_page(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < TN_COUNT(tenon_in_order); i++)
+		is_in_order(TN_9P2000_TENON, &tenon_in_order[i]);
+}
+
+/* A frame as the page has it, byte for byte. */
+static const struct {
+	const char *what;
+	uint8_t frame[40];
+} tenon_frames[] = {
+	{ "Tallocate tag 1 fid 5 mode 3 offset 0x100002000 length 0x1000",
+	    { 31, 0, 0, 0, 84, 1, 0, 5, 0, 0, 0, 3, 0, 0, 0, 0, 0x20, 0, 0, 1, 0, 0, 0, 0, 0x10, 0,
+		0, 0, 0, 0, 0 } },
+	{ "Rallocate tag 1", { 7, 0, 0, 0, 85, 1, 0 } },
+	{ "Tseek tag 2 fid 5 whence 4 offset 7",
+	    { 23, 0, 0, 0, 86, 2, 0, 5, 0, 0, 0, 4, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0 } },
+	{ "Rseek tag 2 offset 4096", { 15, 0, 0, 0, 87, 2, 0, 0, 0x10, 0, 0, 0, 0, 0, 0 } },
+	{ "Tcopy tag 3 fid 5 offset 1 fromfid 6 fromoffset 2 count 3",
+	    { 39, 0, 0, 0, 88, 3, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 2, 0, 0, 0, 0,
+		0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0 } },
+	{ "Rcopy tag 3 count 3", { 15, 0, 0, 0, 89, 3, 0, 3, 0, 0, 0, 0, 0, 0, 0 } },
+	{ "Trenameat2 tag 4 olddirfid 5 a newdirfid 6 bc flags 2",
+	    { 26, 0, 0, 0, 90, 4, 0, 5, 0, 0, 0, 1, 0, 'a', 6, 0, 0, 0, 2, 0, 'b', 'c', 2, 0, 0,
+		0 } },
+	{ "Rrenameat2 tag 4", { 7, 0, 0, 0, 91, 4, 0 } },
+	{ "Rerror tag 5 \"no\" 95", { 15, 0, 0, 0, 107, 5, 0, 2, 0, 'n', 'o', 95, 0, 0, 0 } },
+};
+
+/* Cut as a stream may be, cut with a size that agrees, and with a byte more. */
+static void a_frame_of_9p2000l_tenon_is_whole_or_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < TN_COUNT(tenon_frames); i++) {
+		size_t len = tenon_frames[i].frame[0];
+		struct tn_msg m;
+
+		print_message("%s\n", tenon_frames[i].what);
+		both_ways(TN_9P2000_TENON, tenon_frames[i].frame, len);
+		for (size_t n = 0; n < len; n++) {
+			uint8_t *cut = malloc(n ? n : 1);
+
+			memcpy(cut, tenon_frames[i].frame, n);
+			assert_int_equal(tn_msg_decode(&m, TN_9P2000_TENON, cut, n),
+			    TN_CODEC_SHORT);
+			if (n >= TN_HDR_SIZE) {
+				set_size(cut, n);
+				assert_int_not_equal(tn_msg_decode(&m, TN_9P2000_TENON, cut, n),
+				    TN_CODEC_OK);
+			}
+			free(cut);
+		}
+		for (int sized = 0; sized < 2; sized++) {
+			uint8_t *more = calloc(1, len + 1);
+
+			memcpy(more, tenon_frames[i].frame, len);
+			if (sized)
+				set_size(more, len + 1);
+			assert_int_equal(tn_msg_decode(&m, TN_9P2000_TENON, more, len + 1),
+			    TN_CODEC_LONG);
+			free(more);
+		}
+		if (tenon_frames[i].frame[4] != TN_RERROR)
+			assert_int_equal(tn_msg_decode(&m, TN_9P2000_L, tenon_frames[i].frame, len),
+			    TN_CODEC_TYPE);
+	}
+}
+
+static void a_frame_of_9p2000l_tenon_is_not_written_into_less_room(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < TN_COUNT(tenon_frames); i++) {
+		size_t len = tenon_frames[i].frame[0];
+		struct tn_msg m;
+
+		assert_int_equal(tn_msg_decode(&m, TN_9P2000_TENON, tenon_frames[i].frame, len),
 		    TN_CODEC_OK);
-		assert_int_equal(used, len);
-		if (memcmp(out, frame, len) != 0)
-			fail_msg("%s", tn_msg_name(in_order[i].m.type));
-		both_ways(TN_9P2000_L, frame, len);
+		for (size_t room = 0; room < len; room++) {
+			uint8_t *out = malloc(room ? room : 1);
+			size_t used = 12345;
+
+			assert_int_equal(tn_msg_encode(&m, TN_9P2000_TENON, out, room, &used),
+			    TN_CODEC_ROOM);
+			assert_int_equal(used, 12345);
+			free(out);
+		}
 	}
 }
 
@@ -214,6 +328,7 @@ static void fields_of_9p2000l_lie_in_the_order_of_the_page(void **state)
 /* Written from the pages, not from the rows: the even number of each pair. */
 static const uint8_t l_only[] = { 8, 12, 14, 16, 18, 20, 22, 24, 26, 30, 32, 40, 50, 52, 54, 70, 72,
 	74, 76 };
+static const uint8_t tenon_only[] = { 84, 86, 88, 90 };
 static const uint8_t in_all[] = { 100, 102, 104, 108, 110, 116, 118, 120, 122 };
 static const uint8_t old_only[] = { 112, 114, 124, 126 };
 
@@ -225,11 +340,13 @@ static bool is_in(unsigned type, const uint8_t *list, size_t n)
 static bool should_have(enum tn_dialect d, unsigned type)
 {
 	if (type == TN_RLERROR)
-		return d == TN_9P2000_L;
+		return d >= TN_9P2000_L;
 	if (type == TN_RERROR)
 		return d != TN_9P2000_L;
+	if (d == TN_9P2000_TENON && is_in(type, tenon_only, sizeof(tenon_only)))
+		return true;
 	return is_in(type, in_all, sizeof(in_all)) ||
-	       (d == TN_9P2000_L ? is_in(type, l_only, sizeof(l_only))
+	       (d >= TN_9P2000_L ? is_in(type, l_only, sizeof(l_only))
 				 : is_in(type, old_only, sizeof(old_only)));
 }
 
@@ -283,6 +400,7 @@ static void each_dialect_has_the_name_that_version_says(void **state)
 	assert_string_equal(tn_dialect_name(TN_9P2000), "9P2000");
 	assert_string_equal(tn_dialect_name(TN_9P2000_U), "9P2000.u");
 	assert_string_equal(tn_dialect_name(TN_9P2000_L), "9P2000.L");
+	assert_string_equal(tn_dialect_name(TN_9P2000_TENON), "9P2000.L.tenon");
 	assert_string_equal(tn_dialect_name(TN_DIALECTS), "unknown");
 }
 
@@ -549,6 +667,9 @@ int main(void)
 		cmocka_unit_test(tflush_and_rflush_are_the_same_in_all_dialects),
 		cmocka_unit_test(rgetlock_has_no_flags),
 		cmocka_unit_test(fields_of_9p2000l_lie_in_the_order_of_the_page),
+		cmocka_unit_test(fields_of_9p2000l_tenon_lie_in_the_order_of_the_page),
+		cmocka_unit_test(a_frame_of_9p2000l_tenon_is_whole_or_refused),
+		cmocka_unit_test(a_frame_of_9p2000l_tenon_is_not_written_into_less_room),
 		cmocka_unit_test(a_message_of_another_dialect_is_refused_both_ways),
 		cmocka_unit_test(each_message_has_a_name_and_nothing_else_has),
 		cmocka_unit_test(each_dialect_has_the_name_that_version_says),

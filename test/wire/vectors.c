@@ -14,6 +14,7 @@ static const char *const files[TN_DIALECTS] = {
 	[TN_9P2000] = "frames-2000.json",
 	[TN_9P2000_U] = "frames-2000u.json",
 	[TN_9P2000_L] = "frames-2000L.json",
+	[TN_9P2000_TENON] = NULL, /* our own: test/wire/msg.c */
 };
 
 static void die(const char *format, ...)
@@ -475,6 +476,8 @@ bool vectors_load(struct vectors *v)
 	for (enum tn_dialect d = 0; d < TN_DIALECTS; d++) {
 		char path[4096];
 
+		if (!files[d])
+			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder ? folder : ".", files[d]);
 		roots[d] = load(path);
 		if (!roots[d]) {
