@@ -86,11 +86,11 @@ def _(b):
         found = space(b, who, one['S'])['connections']
         assert len(found) == 1, found
         assert (found[0]['dial'], found[0]['state'], found[0]['dialect'], found[0]['losses']) == (
-            e.dial, 'connected', '9P2000.L', 0), found
+            e.dial, 'connected', '9P2000.L.tenon', 0), found
         e.kill()
         wait_for('the loss', lambda: space(b, who, one['S'])['connections'][0]['state'] == 'lost')
         text = b.shows(who + 'tenon ps', None)
-        assert '    connection %s: lost, 9P2000.L, ' % e.dial in text and ', lost 1 time\n' in text, text
+        assert '    connection %s: lost, 9P2000.L.tenon, ' % e.dial in text and ', lost 1 time\n' in text, text
         ended(p)
 
 

@@ -193,7 +193,7 @@ def after(n, how, before=None, **kw):
     one, two = n.two(**kw)
     if before:
         one.must(before)
-    one.must('lock f w 0 10')
+    one.gets('lock f w 0 10')  # who was killed before this may just be ending
     two.must('lock f w 0 10', 'EAGAIN')
     how(one)
     two.gets('lock f w 0 10')
