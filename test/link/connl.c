@@ -411,6 +411,24 @@ static void kinds_of_nodes_become_ours(void **state)
 	}
 }
 
+/* protocol.md: gid is the group of what is made. */
+static void what_is_made_is_of_the_group_that_was_said(void **state)
+{
+	struct tn_msg m = t_name(TN_TMKNOD, 1, 5, str("n"));
+
+	(void)state;
+	walk_to("d");
+	m.perm = 0010640;
+	m.gid = 1234;
+	assert_int_equal(ASK(m).type, TN_RMKNOD);
+	assert_int_equal(fake.last.u.create.gid, 1234);
+	m = t_name(TN_TSYMLINK, 1, 5, str("l"));
+	m.target = str("t");
+	m.gid = 4321;
+	assert_int_equal(ASK(m).type, TN_RSYMLINK);
+	assert_int_equal(fake.last.u.create.gid, 4321);
+}
+
 static void a_link_has_a_target_of_4096_bytes_at_most(void **state)
 {
 	static char target[4097];
@@ -938,6 +956,7 @@ int main(void)
 		DOT_L(a_create_makes_what_it_says),
 		DOT_L(a_mkdir_leaves_its_fid_where_it_was),
 		DOT_L(kinds_of_nodes_become_ours),
+		DOT_L(what_is_made_is_of_the_group_that_was_said),
 		DOT_L(a_link_has_a_target_of_4096_bytes_at_most),
 		DOT_L(a_readlink_gives_the_whole_target_or_an_error),
 		DOT_L(a_rename_says_which_file_and_where_to),

@@ -509,6 +509,8 @@ static void an_owner_is_a_process_of_a_client_of_a_connection(void **state)
 	assert_int_not_equal(owner_of(1, "b"), one);
 	assert_int_not_equal(owner_of(1, ""), one);
 	assert_int_not_equal(owner_of(0x61000001, ""), one);
+	for (uint32_t i = 0; i < 32; i++)
+		assert_int_not_equal(owner_of(UINT32_C(1) << i, "a"), owner_of(0, "a"));
 	hang_up();
 	setup_l(NULL);
 	open_it();

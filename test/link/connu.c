@@ -168,6 +168,18 @@ static void the_target_of_a_link_is_asked_for(void **state)
 	assert_history("");
 }
 
+static void a_flush_between_its_requests_ends_a_stat_of_a_link(void **state)
+{
+	(void)state;
+	walk_to("l");
+	fake.history[0] = '\0';
+	fake.late = 1u << TN_READLINK;
+	SAY(t_fid(TN_TSTAT, 1, 5));
+	SAY(t_flush(2, 1));
+	assert_got("Rflush 2");
+	assert_history("flush");
+}
+
 static const struct {
 	const char *what;
 	struct tn_stat st;
@@ -300,6 +312,7 @@ int main(void)
 		DOT_U(the_fid_of_a_hard_link_stays_until_it_is_made),
 		DOT_U(a_fid_may_name_itself),
 		DOT_U(the_target_of_a_link_is_asked_for),
+		DOT_U(a_flush_between_its_requests_ends_a_stat_of_a_link),
 		DOT_U(a_wstat_touches_what_unix_may),
 		DOT_U(an_owner_whose_number_is_not_known_is_65534),
 		DOT_U(links_of_a_plain_file_are_counted_in_its_extension),

@@ -1,5 +1,6 @@
 /* mnt in 9P2000.L: locks. */
 #include "dotl.h"
+#include "link/client.h"
 
 static struct ask *ask_lock(enum tn_req_type type, struct tn_chan *c, uint8_t how, uint64_t owner)
 {
@@ -82,6 +83,24 @@ static void ganesha_is_told_an_address_and_a_number(void **state)
 	put(f);
 }
 
+/* inet_pton(3): each number in full. */
+static void the_address_that_ganesha_is_told_has_each_digit(void **state)
+{
+	struct tn_chan *f;
+	struct ask *a;
+
+	(void)state;
+	be_ganesha();
+	peer.client->locker = 0x0a6400ff;
+	f = got_open(root, "f");
+	a = ask_lock(TN_LOCK, f, TN_LK_WRITE, 42);
+	peer_expect(TN_TLOCK);
+	assert_true(is(peer.m.client_id, "10.100.0.255"));
+	ANSWER(.status = 0);
+	must(a, TN_OK);
+	put(f);
+}
+
 /* P9_LOCK_FLAGS_BLOCK: the server does not wait for it, but may see who waits for whom. */
 static void who_will_ask_again_for_a_lock_says_so(void **state)
 {
@@ -121,6 +140,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		L_TEST(a_lock_never_waits_and_names_its_owner),
 		L_TEST(ganesha_is_told_an_address_and_a_number),
+		L_TEST(the_address_that_ganesha_is_told_has_each_digit),
 		L_TEST(who_will_ask_again_for_a_lock_says_so),
 		L_TEST(a_lock_that_stands_in_the_way_is_told),
 	};

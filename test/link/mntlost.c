@@ -368,6 +368,31 @@ static void a_deep_name_is_walked_in_sixteens(void **state)
 	put(root);
 }
 
+/* Eight names of 2[28] are 240 bytes, and with what is before them 257. */
+static void a_deep_name_is_walked_in_messages_that_fit(void **state)
+{
+	char path[8 * 29 + 1];
+	struct tn_chan *root, *c;
+	struct ask *s;
+
+	(void)state;
+	peer.msize = 256;
+	root = got_attach();
+	memset(path, 'd', sizeof(path) - 1);
+	for (size_t i = 28; i < sizeof(path); i += 29)
+		path[i] = '/';
+	path[sizeof(path) - 2] = '\0';
+	c = got_walk(root, path);
+	peer_hangup();
+	memset(peer.counts, 0, sizeof(peer.counts));
+	s = ask_simple(TN_STAT, c);
+	peer_serve();
+	must(s, TN_OK);
+	assert_int_equal(peer.counts[TN_TWALK], 2);
+	put(c);
+	put(root);
+}
+
 static void a_renamed_file_is_found_under_its_new_name(void **state)
 {
 	struct tn_chan *root = got_attach(), *c = got_walk(root, "da/old");
@@ -688,6 +713,7 @@ int main(void)
 		PEER_TEST(the_root_may_have_another_number),
 		PEER_TEST(an_open_file_is_stale_and_says_so_without_a_message),
 		PEER_TEST(a_deep_name_is_walked_in_sixteens),
+		PEER_TEST(a_deep_name_is_walked_in_messages_that_fit),
 		PEER_TEST(a_renamed_file_is_found_under_its_new_name),
 		PEER_TEST(a_created_file_is_found_by_its_name),
 		PEER_TEST(dials_that_are_refused_come_one_by_one_and_at_each_use),
