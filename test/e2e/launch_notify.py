@@ -345,22 +345,98 @@ def _(b):
         b.shows('rm -r share victim')
 
 
-@case('what programs inside do is heard once, as on a disk')
-def _(b):
-    tree(b)
-    e = b.export('share')
+def compare_with_disk(b, own, *places):
+    """What is heard in each (options, what it is called, directory) of what `own` does in it is what is heard on a disk."""
     os.mkdir(b.dir + '/local/d')
     os.chmod(b.dir + '/local/d', 0o777)
     for who in people():
         heard = []
-        for options, top, watched in (('', b.dir + '/local', 0), ("-m /n/top='%s'" % e.dial, '/n/top', 2),
-                                      ('-o create -B %s/local=%s/share' % (b.dir, b.dir), b.dir + '/local', 2)):
-            lines = heard_of(b, who, options, OWN.replace('TOP', repr(top)), watched, top, top + '/d')
+        for options, top, watched in [('', b.dir + '/local', 0)] + [(options, top, 2) for options, _, top in places]:
+            lines = heard_of(b, who, options, own.replace('TOP', repr(top)), watched, top, top + '/d')
             heard.append([line.replace('local', 'top') for line in lines])
-        for options, got in zip(('an import', 'a union'), heard[1:]):
+        for (_, what, _), got in zip(places, heard[1:]):
             if got != heard[0]:
                 wrong = next(i for i, pair in enumerate(zip(got + [''], heard[0] + [''])) if pair[0] != pair[1])
-                raise Failed('in %s %r is heard, on a disk %r' % (options, got[wrong - 3:wrong + 4], heard[0][wrong - 3:wrong + 4]))
+                raise Failed('in %s %r is heard, on a disk %r' % (what, got[wrong - 3:wrong + 4], heard[0][wrong - 3:wrong + 4]))
+
+
+def union(b):
+    return ('-o create -B %s/local=%s/share' % (b.dir, b.dir), 'a union', b.dir + '/local')
+
+
+@case('what programs inside do is heard once, as on a disk')
+def _(b):
+    tree(b)
+    compare_with_disk(b, OWN, ("-m /n/top='%s'" % b.export('share').dial, 'an import', '/n/top'), union(b))
+
+
+# What 9P2000 has no message for.
+MORE = """import ctypes, os
+os.chdir(TOP)
+libc = ctypes.CDLL(None, use_errno=True)
+for i in range(5):
+    for name in ('f', 'g'):
+        with open(name, 'w') as f:
+            f.write(name)
+    if libc.renameat2(-100, b'f', -100, b'g', 2):  # RENAME_EXCHANGE
+        raise OSError(ctypes.get_errno(), 'renameat2')
+    if libc.renameat2(-100, b'g', -100, b'd', 2):
+        raise OSError(ctypes.get_errno(), 'renameat2')
+    os.rename('g', 'h')
+    os.rename('d', 'g')
+    os.rename('h', 'd')
+    a, b = os.open('f', os.O_RDONLY), os.open('g', os.O_RDWR)
+    os.copy_file_range(a, b, 1)
+    os.close(a)
+    os.close(b)
+    os.unlink('f')
+    os.unlink('g')
+"""
+
+
+@case('so is what they exchange, and what is copied within a server')
+def _(b):
+    tree(b)
+    compare_with_disk(b, MORE, union(b))
+
+
+# Who watches asks for nothing meanwhile: then it would be looked at for that.
+LET_GO = """import ctypes, os, sys, time
+def followed():
+    with open('/n/ns/stats') as f:
+        return int(dict(line.split() for line in f)['watched'])
+def wait_for(n):
+    end = time.monotonic() + 20
+    while followed() != n:
+        if time.monotonic() > end:
+            sys.exit('%d directories are followed, not %d' % (followed(), n))
+        time.sleep(0.005)
+out, into = os.pipe()
+if os.fork() == 0:
+    os.close(into)
+    libc = ctypes.CDLL(None)
+    fd = libc.inotify_init1(0)
+    wd = libc.inotify_add_watch(fd, b'/n/far', 0xfff)
+    os.read(out, 1)
+    libc.inotify_rm_watch(fd, wd)
+    os.read(out, 1)
+    os._exit(0)
+os.close(out)
+wait_for(1)
+os.write(into, b'x')
+wait_for(0)
+print('done')
+"""
+
+
+@case('what nobody watches any more is not asked about any more')
+def _(b):
+    tree(b)
+    e = b.export('share')
+    script = b.write('let_go.py', LET_GO, 0o644)
+    os.chmod(b.dir, 0o777)
+    for who in people():
+        b.shows("%stenon run -m /n/far='%s' %s %s" % (who, e.dial, PYTHON, script), 'done\n')
 
 
 # Within the time in which the first may have its echo.
@@ -499,3 +575,20 @@ def _(b):
             got = c.read(f).decode()
             if got != wanted:
                 raise Failed('%s is told %r' % (who, got))
+
+
+@case('so does an export of what it exports, though somebody else watches the directory by it who may')
+def _(b):
+    if os.getuid():
+        return
+    tree(b)
+    os.chmod(b.dir, 0o777)
+    os.chmod(b.dir + '/share/d', 0o700)
+    again = b.export("'%s'" % b.export('share').dial)
+    with p9.Client(again.dial, 'root', '#ns/watch') as c, p9.Client(again.dial, 'nobody', '#ns/watch') as d:
+        for one, wanted in ((c, 'begun 1 f 0 \n'), (d, 'end 1 ')):
+            f = one.open('', p9.ORDWR)
+            one.write(f, b'watch 1 d')
+            got = one.read(f).decode()
+            if not got.startswith(wanted):
+                raise Failed('told %r for %r' % (got, wanted))

@@ -534,6 +534,26 @@ def _(h):
     fails(errno.EAGAIN, fcntl.flock, fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+@case('flock: the last close of who had it gives it to who waits within a moment')
+def _(h):
+    took = 0
+    for _ in range(2):
+        fd = opened()
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        o = Other()
+        o.do('os.close(%d)' % fd)
+        o.do('fds.append(opened())')
+        o.start('fcntl.flock(fds[0], fcntl.LOCK_EX)')
+        o.sleeps()
+        time.sleep(0.7)  # so long that who only asks again by himself would do so half a second later
+        start = time.monotonic()
+        os.close(fd)
+        same(o.result(), None)
+        took += time.monotonic() - start
+        o.do('fcntl.flock(fds[0], fcntl.LOCK_UN)')
+    assert took < 0.4, took
+
+
 @case('flock: who asks for the other kind in vain has lost the one he had')
 def _(h):
     a, b, c = opened(), opened(), opened()
