@@ -71,6 +71,7 @@ static void raiser_free(struct launch_raiser *r)
 	struct launch_notify *n = r->n;
 
 	r->ended = true;
+	uv_poll_stop(&r->poll); /* the socket's end would be reported until it is closed */
 	if (r->asking)
 		return; /* the answer comes back here */
 	for (struct launch_follow *w = n->follows; w; w = w->next)
