@@ -30,13 +30,19 @@ class Counted:
                     one, two = s.accept()[0], socket.create_connection(self.to)
                     other.update({one: two, two: one})
                     continue
-                data = s.recv(1 << 16) if s in other else b''
-                self.bytes += len(data)
-                if data:
-                    other[s].sendall(data)
-                elif s in other:
+                if s in other and not self.passes_on(s, other[s]):
                     for end in (other.pop(other[s]), other.pop(s)):
                         end.close()
+
+    def passes_on(self, s, to):
+        """What has come goes to the other end. -> whether there was anything, and there still is one"""
+        try:
+            data = s.recv(1 << 16)
+            to.sendall(data)
+        except OSError:
+            return False
+        self.bytes += len(data)
+        return bool(data)
 
 
 # What 9P2000.L has no message for: prints what comes of each, by its name or the name of its error.
