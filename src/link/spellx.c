@@ -74,7 +74,7 @@ static void xattrwalk_answer(struct tn_call *call, struct tn_msg *m)
 
 /* ---- Txattrcreate: the fid collects a value, which is set when it is clunked ---- */
 
-/* In 9P2000.L a value without bytes is none; 9P2000.L.tenon has a flag for that. */
+/* 9P2000.L has no flag for it: how_of. */
 static bool has_remove(const struct tn_call *call)
 {
 	return tn_call_dialect(call) == TN_9P2000_TENON;
@@ -99,6 +99,14 @@ static enum tn_err check_create(const struct tn_call *call, const struct tn_msg 
 	return m->length > TN_XATTR_MAX ? TN_EOVERFLOW : TN_OK;
 }
 
+/* In 9P2000.L to replace what is there by no byte at all removes it: removexattr(2), as Linux's client says it. */
+static uint8_t how_of(const struct tn_call *call, const struct tn_msg *m)
+{
+	bool removes = !has_remove(call) && m->length == 0 && (m->flags & TN_XATTR_REPLACE);
+
+	return removes ? TN_XATTR_REMOVE : (uint8_t)m->flags;
+}
+
 static enum tn_status xattrcreate_ask(struct tn_call *call, struct tn_msg *m)
 {
 	enum tn_err err = check_create(call, m);
@@ -108,7 +116,7 @@ static enum tn_status xattrcreate_ask(struct tn_call *call, struct tn_msg *m)
 	if (!tn_call_attr_new(call, (uint32_t)m->length, m->name))
 		return tn_call_refuse(call, (enum tn_err)call->r.err);
 	call->attr->is_set = true;
-	call->attr->how = m->length > 0 || has_remove(call) ? (uint8_t)m->flags : TN_XATTR_REMOVE;
+	call->attr->how = how_of(call, m);
 	return tn_call_refuse(call, TN_OK);
 }
 

@@ -205,17 +205,31 @@ static void what_the_set_says_is_the_answer_of_the_clunk(void **state)
 	}
 }
 
-static void no_byte_at_all_removes(void **state)
+/* removexattr(2) and setxattr(2) of Linux's client: vfs_removexattr() replaces by nothing. */
+static const struct {
+	uint32_t flags, how;
+} nothings[] = {
+	{ 0, 0 },
+	{ TN_XATTR_CREATE, TN_XATTR_CREATE },
+	{ TN_XATTR_REPLACE, TN_XATTR_REMOVE },
+	{ TN_XATTR_CREATE | TN_XATTR_REPLACE, TN_XATTR_REMOVE },
+};
+
+static void to_replace_by_no_byte_removes_and_to_set_none_sets_none(void **state)
 {
 	(void)state;
-	ASK(t_xattrcreate(1, 5, 0, 0));
-	assert_int_equal(error_of(ASK(t_write(1, 5, 0, "a"))), 28);
-	ASK(t_write(1, 5, 0, ""));
 	fake.late = 1u << TN_XATTRSET;
-	SAY(t_fid(TN_TCLUNK, 1, 5));
-	assert_int_equal(fake.held[0]->u.xattr.how, TN_XATTR_REMOVE);
-	answer(0);
-	assert_got("Rclunk 1");
+	for (size_t i = 0; i < TN_COUNT(nothings); i++) {
+		ASK(t_xattrcreate(1, 5, 0, nothings[i].flags));
+		assert_int_equal(error_of(ASK(t_write(1, 5, 0, "a"))), 28);
+		ASK(t_write(1, 5, 0, ""));
+		SAY(t_fid(TN_TCLUNK, 1, 5));
+		assert_int_equal(fake.held[0]->u.xattr.how, nothings[i].how);
+		assert_int_equal(fake.held[0]->u.xattr.size, 0);
+		answer(0);
+		assert_got("Rclunk 1");
+		ASK(t_walk(1, 0, 5, "f"));
+	}
 }
 
 static const struct {
@@ -556,7 +570,7 @@ int main(void)
 		DOT_L(a_value_lives_longer_than_the_fid_of_its_file),
 		DOT_L(a_value_is_set_whole_when_its_fid_is_clunked),
 		DOT_L(what_the_set_says_is_the_answer_of_the_clunk),
-		DOT_L(no_byte_at_all_removes),
+		DOT_L(to_replace_by_no_byte_removes_and_to_set_none_sets_none),
 		DOT_L(no_byte_is_written_but_those_that_were_announced),
 		DOT_L(too_few_bytes_are_not_set),
 		DOT_L(an_announced_size_is_believed_only_so_far),
