@@ -230,6 +230,18 @@ static uint16_t names_before_bad(const struct tn_call *call, const struct tn_msg
 	return n;
 }
 
+/*
+ * walk(5): not from an open fid. Linux's client has no other for a file without a name, or for a second name of one that is
+ * open (v9fs_fid_find_inode): in its dialects such a fid may be cloned, and the clone is not open.
+ */
+static bool may_leave(const struct tn_call *call, const struct tn_msg *m)
+{
+	const struct tn_fid *fid = tn_call_fid(call);
+
+	return !fid->is_open ||
+	       (m->nwname == 0 && tn_call_fid2(call) != fid && tn_call_dialect(call) != TN_9P2000);
+}
+
 static enum tn_status walk_ask(struct tn_call *call, struct tn_msg *m)
 {
 	struct tn_fid *fid = tn_call_fid(call);
@@ -237,7 +249,7 @@ static enum tn_status walk_ask(struct tn_call *call, struct tn_msg *m)
 	uint16_t n = names_before_bad(call, m, &err);
 
 	call->n_names = m->nwname;
-	if (fid->is_open)
+	if (!may_leave(call, m))
 		return tn_call_refuse(call, TN_EISOPEN);
 	if (m->nwname > 0 && !tn_chan_is_dir(fid->chan))
 		return tn_call_refuse(call, TN_ENOTDIR);

@@ -55,6 +55,27 @@ static void walk_to(const char *name)
 	fake.history[0] = '\0';
 }
 
+/* walk(5) refuses every walk from an open fid; v9fs_fid_find_inode() of Linux's client clones such ones. */
+static void an_open_fid_is_cloned_and_not_walked_from(void **state)
+{
+	(void)state;
+	walk_to("f");
+	ASK(t_lopen(1, 5, 2));
+	fake.history[0] = '\0';
+	assert_int_equal(ASK(t_walk(1, 5, 7, "")).type, TN_RWALK);
+	assert_history("walk");
+	assert_int_equal(ASK(t_fid(TN_TGETATTR, 1, 7)).qid.path, qid_of_name(TN_STR("f")).path);
+	assert_int_equal(ASK(t_read(1, 7, 0, 10)).type, TN_RLERROR);
+	assert_int_equal(ASK(t_lopen(1, 7, 0)).type, TN_RLOPEN);
+	fake.history[0] = '\0';
+	assert_int_equal(ASK(t_walk(1, 5, 5, "")).type, TN_RLERROR);
+	walk_to("d");
+	ASK(t_lopen(1, 5, 0));
+	fake.history[0] = '\0';
+	assert_int_equal(ASK(t_walk(1, 5, 8, "f")).type, TN_RLERROR);
+	assert_history("");
+}
+
 /* What is asked, and what is asked after that. */
 static void answer_all(void)
 {
@@ -946,6 +967,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DOT_L(the_number_of_an_attach_is_who_asks),
 		DOT_L(half_a_user_is_whom_the_host_knows_by_it),
+		DOT_L(an_open_fid_is_cloned_and_not_walked_from),
 		DOT_L(flags_of_open_become_ours),
 		DOT_L(no_request_follows_links),
 		DOT_L(names_that_cannot_be_are_refused_before_the_server_is_asked),
