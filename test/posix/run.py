@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""run.py DIR [--only GLOB] [--user UID] [--long] [--seed N] [--list]: whether a file system behaves as POSIX and Linux say.
+"""run.py DIR [--only GLOB] [--user UID] [--long] [--seed N] [--patience S] [--list]: whether a file system behaves as POSIX
+and Linux say.
 
 DIR is a directory in it that the suite may lose. Cases are functions marked @case in the files on_*.py beside this one.
 Prints a line a case, `ok NAME`, `not ok NAME: ...` or `skip NAME: ...`; closes with a tally. --user: all of it as that
 user (root's cases are skipped). --long: what is random goes on for ten minutes; --seed: it does what it did then.
+--patience: seconds of a case that names none; 30.
 """
 import argparse
 import fnmatch
@@ -35,6 +37,7 @@ def arguments():
     ap.add_argument('--user', type=int)
     ap.add_argument('--long', action='store_true')
     ap.add_argument('--seed', type=int)
+    ap.add_argument('--patience', type=int, default=suite.patience)
     ap.add_argument('--list', action='store_true')
     return ap.parse_args()
 
@@ -50,7 +53,7 @@ def show(result, c, why):
 
 def main():
     a = arguments()
-    suite.options = a
+    suite.options, suite.patience = a, a.patience
     for file in FILES:
         importlib.import_module('on_' + file)
     if a.user is not None:  # from here on: Python's own files may be out of his reach

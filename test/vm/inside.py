@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import guest
 
-FILES = ['matrix', 'locks', 'machine', 'programs', 'posix']
+FILES = ['matrix', 'locks', 'machine', 'clients', 'programs', 'posix', 'fsx']
 
 
 def chosen(args):

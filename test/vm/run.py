@@ -221,6 +221,7 @@ def follow(machine):
     """Prints what it says -> the tally, whether it came to its end"""
     tally, ended = {'ok': 0, 'not ok': 0, 'skip': 0}, False
     watchdog = threading.Timer(BOOT, stop, [machine])
+    watchdog.daemon = True  # an end before the first word need not wait for it
     watchdog.start()
     for raw in machine.stdout:
         watchdog.cancel()
