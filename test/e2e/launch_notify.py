@@ -371,7 +371,7 @@ def _(b):
 
 
 # What 9P2000 has no message for.
-MORE = """import ctypes, os
+MORE = """import ctypes, os, time
 os.chdir(TOP)
 libc = ctypes.CDLL(None, use_errno=True)
 for i in range(5):
@@ -385,6 +385,7 @@ for i in range(5):
     os.rename('g', 'h')
     os.rename('d', 'g')
     os.rename('h', 'd')
+    time.sleep(0.15)  # what was written above may have its echo no longer
     a, b = os.open('f', os.O_RDONLY), os.open('g', os.O_RDWR)
     os.copy_file_range(a, b, 1)
     os.close(a)
