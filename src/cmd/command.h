@@ -27,6 +27,7 @@ int cmd_rm(const struct cmd_args *a);
 int cmd_mv(const struct cmd_args *a);
 int cmd_cp(const struct cmd_args *a);
 
+int cmd_completion(const struct cmd_args *a);
 int cmd_version(const struct cmd_args *a);
 
 #endif

@@ -1,5 +1,6 @@
 /* tenon cp: copies files, with -r directories, between any names of one name space. */
 #include "cmd/command.h"
+#include "cmd/progress.h"
 #include "cmd/say.h"
 #include "cmd/tree.h"
 
@@ -20,12 +21,22 @@ static int copy(struct cmd_place *p, const struct cmd_args *a, const char *from,
 
 static int copy_all(struct cmd_place *p, const struct cmd_args *a, const char *to)
 {
+	struct cmd_progress progress = { 0 };
 	int status = CMD_OK;
 
+	if (cmd_has(a, OPT_RECURSIVE) && !cmd_has(a, OPT_QUIET) && cmd_progress_fits()) {
+		p->progress = &progress;
+		for (int i = 0; i < p->n_names - 1; i++)
+			cmd_tree_measure(p, p->names[i]);
+		cmd_progress_start(&progress);
+	}
 	for (int i = 0; i < p->n_names - 1; i++) {
 		if (copy(p, a, p->names[i], to) != CMD_OK)
 			status = CMD_FAILED;
 	}
+	if (p->progress)
+		cmd_progress_end(p->progress);
+	p->progress = NULL;
 	return status;
 }
 

@@ -6,7 +6,6 @@
 #include "cmd/say.h"
 #include "core/nsfile.h"
 #include "host/posix/dial.h"
-#include "launch/control.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -59,21 +58,28 @@ void cmd_line_name(struct cmd_line *line, const char *name)
 	free(whole);
 }
 
-/* -p PID: 0 when it was not given; -1: no number, told. */
-static pid_t pid_of(const struct cmd_args *a, int *status)
+bool cmd_space_of(const struct cmd_args *a, const char *text, struct tn_control_at *at, int *status)
 {
-	const char *text = cmd_value(a, OPT_PID);
-	char *end;
-	long pid;
+	char *end, *why;
+	long pid = 0;
 
-	if (!text)
-		return 0;
+	*at = (struct tn_control_at){ .keep = text };
+	if (text && tn_control_name_ok(text))
+		return true;
 	errno = 0;
-	pid = strtol(text, &end, 10);
-	if (*end == '\0' && end != text && errno == 0 && pid > 0 && pid <= INT_MAX)
-		return (pid_t)pid;
-	*status = cmd_usage_error(a->command, text, "no process number");
-	return -1;
+	if (text)
+		pid = strtol(text, &end, 10);
+	if (text && (*end || end == text || errno || pid <= 0 || pid > INT_MAX)) {
+		*status = cmd_usage_error(a->command, text,
+		    "neither a process number nor a name that a name space can be kept by");
+		return false;
+	}
+	if (tn_control_of((pid_t)pid, at, &why))
+		return true;
+	cmd_say(a->command->name, text, why ? why : "no memory");
+	free(why);
+	*status = CMD_FAILED;
+	return false;
 }
 
 bool cmd_is_inside(const struct cmd_args *a)
@@ -90,11 +96,12 @@ bool cmd_is_inside(const struct cmd_args *a)
 
 int cmd_line_ask(struct cmd_line *line, const struct cmd_args *a, const char *what, char **answer)
 {
-	int status = CMD_FAILED;
-	pid_t pid = pid_of(a, &status);
+	const char *where = cmd_value(a, OPT_PID);
+	struct tn_control_at at;
+	int status;
 
 	*answer = NULL;
-	if (pid < 0) {
+	if (!cmd_space_of(a, where, &at, &status)) {
 		free(line->text);
 		return status;
 	}
@@ -104,12 +111,11 @@ int cmd_line_ask(struct cmd_line *line, const struct cmd_args *a, const char *wh
 		    line->no_memory ? "no memory" : "a newline fits in no line");
 		return CMD_FAILED;
 	}
-	status = tn_control_call(pid, line->text, ANSWER_MS, answer);
+	status = tn_control_ask_at(&at, line->text, ANSWER_MS, answer);
 	free(line->text);
 	if (status == 0)
 		return CMD_OK;
-	cmd_say(a->command->name, status < 0 ? cmd_value(a, OPT_PID) : what,
-	    *answer ? *answer : "no memory");
+	cmd_say(a->command->name, status < 0 ? where : what, *answer ? *answer : "no memory");
 	free(*answer);
 	*answer = NULL;
 	return CMD_FAILED;

@@ -5,6 +5,7 @@
 #define TN_CMD_LIVE_H
 
 #include "cmd/option.h"
+#include "launch/control.h"
 
 #include <sys/types.h>
 
@@ -25,6 +26,13 @@ int cmd_line_send(struct cmd_line *line, const struct cmd_args *a, const char *w
 
 /* The same, and the answer comes back in *answer (for free()) instead of being printed. */
 int cmd_line_ask(struct cmd_line *line, const struct cmd_args *a, const char *what, char **answer);
+
+/*
+ * The name space that a user means: by a process's number, or the name that it is kept by; NULL: the one that this is in.
+ * `text` is borrowed by *at. false: told, with the exit status.
+ */
+bool cmd_space_of(const struct cmd_args *a, const char *text, struct tn_control_at *at,
+    int *status);
 
 /* Whether there is a name space of tenon run to alter: -p was given, or this is inside of one. */
 bool cmd_is_inside(const struct cmd_args *a);

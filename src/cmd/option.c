@@ -50,6 +50,8 @@ static const struct cmd_row commands[] = {
 	  "copy files", "tenon cp -r /etc/skel /tmp/skel" },
 	{ "doctor",  CMD_DOCTOR,  cmd_doctor,  "",                        0,  0,    false,
 	  "say what this machine can do, and the fix for what it cannot", "tenon doctor" },
+	{ "completion", CMD_COMPLETION, cmd_completion, "bash|zsh|fish",   1,  1,    false,
+	  "print what makes a shell complete tenon's command lines", "tenon completion bash" },
 	{ "version", CMD_VERSION, cmd_version, "",                        0,  0,    false,
 	  "print version, dialects and features", "tenon version" },
 };
@@ -69,6 +71,11 @@ static const struct cmd_option options[] = {
 	{ OPT_NO_MOUNT,      0,   "no-mount",    NULL,       CMD_RUN,      "the program may mount nothing, and name few devices" },
 	{ OPT_READ_ONLY,     0,   "ro",          NULL,       COMPOSE,      "let no file be changed" },
 	{ OPT_PIDS,          0,   "pids",        NULL,       CMD_RUN,      "run in a pid name space, so that nothing outlives it" },
+	{ OPT_KEEP,          0,   "keep",        "NAME",     CMD_RUN,
+	  "let the name space go on when the program has ended, by this name, until --end" },
+	{ OPT_IN,            0,   "in",          "NAME|PID", CMD_RUN,
+	  "run the program in a name space that is there: kept by NAME, or that of process PID" },
+	{ OPT_END,           0,   "end",         "NAME|PID", CMD_RUN,      "end such a name space, and all that runs in it" },
 	{ OPT_LISTEN,        'l', "listen",      "DIAL",     CMD_EXPORT,
 	  "listen there (may be given again); without it 9P is spoken on standard input and output" },
 	{ OPT_SUB,           0,   "sub",         "DIR",      CMD_EXPORT,   "serve this directory of the tree alone" },
@@ -81,7 +88,8 @@ static const struct cmd_option options[] = {
 	{ OPT_AFTER,         'a', "after",       NULL,       ALTER,        "after what is there: a union" },
 	{ OPT_CREATE,        'c', "create",      NULL,       ALTER,        "files may be created in it" },
 	{ OPT_CACHE,         'C', "cache",       NULL,       ALTER,        "accepted, shown by ns, of no effect yet" },
-	{ OPT_PID,           'p', "pid",         "PID",      LIVE,         "of the name space of process PID, instead of one's own" },
+	{ OPT_PID,           'p', "pid",         "PID|NAME", LIVE,
+	  "of the name space of process PID, or kept by NAME, instead of one's own" },
 	{ OPT_HOST,          0,   "host",        NULL,       CMD_MOUNT | CMD_UNMOUNT,
 	  "an ordinary mount of the host, also inside of tenon run" },
 	{ OPT_SPECS,         0,   "specs",       NULL,       CMD_NS,       "print attach names of mounts also for binds of them" },
@@ -90,6 +98,7 @@ static const struct cmd_option options[] = {
 	{ OPT_SELF,          'd', "directory",   NULL,       CMD_LS,       "the directory itself, not what is in it" },
 	{ OPT_PARENTS,       'p', "parents",     NULL,       CMD_MKDIR,    "make parents too; existing directories are no error" },
 	{ OPT_RECURSIVE,     'r', "recursive",   NULL,       CMD_RM | CMD_CP, "directories with all that is in them" },
+	{ OPT_QUIET,         'q', "quiet",       NULL,       CMD_CP,       "draw no bar of how far it is on a terminal" },
 	{ OPT_APPEND,        'a', "append",      NULL,       CMD_PUT,      "behind what is there, instead of replacing it" },
 	{ OPT_MODE,          'm', "mode",        "OCTAL",    CMD_PUT | CMD_MKDIR, "permissions of what is made" },
 	{ OPT_JSON,          0,   "json",        NULL,       FACTS,        "print JSON" },
@@ -104,6 +113,16 @@ const struct cmd_row *cmd_row_of(const char *name)
 			return &commands[i];
 	}
 	return NULL;
+}
+
+const struct cmd_row *cmd_row_at(size_t i)
+{
+	return i < TN_COUNT(commands) ? &commands[i] : NULL;
+}
+
+const struct cmd_option *cmd_option_at(size_t i)
+{
+	return i < TN_COUNT(options) ? &options[i] : NULL;
 }
 
 static const struct cmd_option *option_of(uint32_t bit, char letter, const char *name, size_t len)
@@ -185,7 +204,7 @@ int cmd_usage(FILE *to)
 {
 	fputs("usage: tenon COMMAND [OPTION...] [ARGUMENT...]\n\n", to);
 	for (size_t i = 0; i < TN_COUNT(commands); i++)
-		fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].does);
+		fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].does);
 	fputs(
 	    "\nA SRC is a name, a device (#ram #root #pipe #host/PATH ...) or a dial string (tcp!HOST!PORT, unix!PATH,\n"
 	    "exec!COMMAND). `tenon COMMAND --help` says more of each.\n",

@@ -29,7 +29,8 @@ enum cmd_bit {
 	CMD_CP = 1 << 14,
 	CMD_DOCTOR = 1 << 15,
 	CMD_VERSION = 1 << 16,
-	CMD_PS = 1 << 17
+	CMD_PS = 1 << 17,
+	CMD_COMPLETION = 1 << 18
 };
 
 enum cmd_opt {
@@ -47,6 +48,9 @@ enum cmd_opt {
 	OPT_NO_MOUNT,
 	OPT_READ_ONLY,
 	OPT_PIDS,
+	OPT_KEEP,
+	OPT_IN,
+	OPT_END,
 	/* export */
 	OPT_LISTEN,
 	OPT_SUB,
@@ -67,7 +71,8 @@ enum cmd_opt {
 	OPT_RECURSIVE,
 	OPT_APPEND,
 	OPT_MODE,
-	OPT_SPECS
+	OPT_SPECS,
+	OPT_QUIET
 };
 
 struct cmd_args;
@@ -125,6 +130,10 @@ void cmd_args_free(struct cmd_args *a);
 /* Whether the option was given; its last value, or NULL. */
 bool cmd_has(const struct cmd_args *a, enum cmd_opt id);
 const char *cmd_value(const struct cmd_args *a, enum cmd_opt id);
+
+/* The rows of the table in order; NULL behind the last. An option is a command's if it has the command's bit. */
+const struct cmd_row *cmd_row_at(size_t i);
+const struct cmd_option *cmd_option_at(size_t i);
 
 /* `tenon --help`; a usage error of a word, with a hint; both give the exit status. */
 int cmd_usage(FILE *to);

@@ -19,6 +19,7 @@ struct cmd_place {
 	struct tn_hostfs_options files; /* of the host: set before cmd_place_start */
 	char **names;                   /* the words behind the dial string */
 	int n_names;
+	struct cmd_progress *progress; /* of a copy; NULL: nobody looks */
 };
 
 /*

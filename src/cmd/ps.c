@@ -21,6 +21,7 @@ static const struct {
 } words[] = {
 	{ "server", NUMBER },
 	{ "pid", NUMBER },
+	{ "keep", TEXT },
 	{ "program", TEXT },
 	{ "mount", MOUNT },
 	{ "link", LINK },
@@ -75,7 +76,7 @@ static void take_line(json_t *space, char *line)
 static void take_space(void *arg, pid_t server, int status, const char *answer)
 {
 	json_t *space = json_pack("{s:i, s:s}", "server", (int)server, "state",
-	    status == 0 ? "running"
+	    status == 0  ? "running"
 	    : status > 0 ? "of another version"
 			 : "no answer");
 	char *copy = status == 0 ? strdup(answer) : NULL, *rest = copy, *line;
@@ -128,8 +129,13 @@ static void print_space(const json_t *space)
 		    text_of(space, "state"));
 		return;
 	}
-	printf("%-7lld ", number_of(space, "pid"));
+	if (number_of(space, "pid"))
+		printf("%-7lld ", number_of(space, "pid"));
+	else
+		printf("-       ");
 	cmd_print_text(stdout, text_of(space, "program"));
+	if (json_object_get(space, "keep"))
+		printf(" (kept as %s)", text_of(space, "keep"));
 	putchar('\n');
 	for (size_t i = 0; i < json_array_size(mounts); i++) {
 		fputs("    ", stdout);

@@ -8,6 +8,8 @@
 static const char safe[] =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+,=-";
 
+void (*cmd_before_say)(void);
+
 struct tn_str cmd_str(const char *s)
 {
 	return (struct tn_str){ s, (uint32_t)strlen(s) };
@@ -94,6 +96,8 @@ void cmd_print_text(FILE *to, const char *text)
 
 void cmd_say(const char *what, const char *name, const char *cause)
 {
+	if (cmd_before_say)
+		cmd_before_say();
 	fputs("tenon: ", stderr);
 	if (what)
 		fprintf(stderr, "%s: ", what);

@@ -11,6 +11,9 @@
 /* Prints `tenon: WHAT: NAME: CAUSE`. what, name may be NULL. Bytes that a terminal would obey are shown quoted. */
 void cmd_say(const char *what, const char *name, const char *cause);
 
+/* Called before anything is said on standard error; NULL: nobody has drawn there. */
+extern void (*cmd_before_say)(void);
+
 /* The same with errno's cause. Returns CMD_FAILED, for `return`. */
 int cmd_say_errno(const char *what, const char *name);
 

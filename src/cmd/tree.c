@@ -1,5 +1,6 @@
 #include "cmd/tree.h"
 
+#include "cmd/progress.h"
 #include "cmd/say.h"
 #include "core/host.h"
 
@@ -150,6 +151,8 @@ static int copy_data(struct cmd_place *p, const char *what, const struct step *f
 			if (wrote < 0)
 				status = cmd_say_call(what, f->to);
 			at += wrote;
+			if (wrote > 0)
+				cmd_progress_add(p->progress, (uint64_t)wrote, 0);
 		}
 	}
 	if (n < 0)
@@ -243,6 +246,7 @@ static int copy_step(struct cmd_place *p, struct stack *s, const char *what, boo
 	tn_free(got.text);
 	if (!cmd_is_dir(&st)) {
 		status = copy_file(p, what, top, st.mode);
+		cmd_progress_add(p->progress, 0, 1);
 		pop(s);
 		return status;
 	}
@@ -287,6 +291,51 @@ int cmd_tree_copy(struct cmd_place *p, const char *what, const char *from, const
 	}
 	stack_fini(&s);
 	return status;
+}
+
+static void measure_file(struct cmd_progress *to, const struct tn_stat *st)
+{
+	to->files_all++;
+	to->bytes_all += st->length;
+}
+
+/* Of a directory: its files are counted, its directories put on the stack. */
+static void measure_step(struct cmd_place *p, struct stack *s)
+{
+	char *directory = s->steps[--s->n].from;
+	struct cmd_files files;
+
+	cmd_files_read(p, directory, true, &files);
+	for (size_t i = 0; i < files.n; i++) {
+		const struct tn_stat *st = &files.file[i]->st;
+		char *name = cmd_is_dir(st) ? cmd_join(directory, st->name) : NULL;
+
+		if (!cmd_is_dir(st))
+			measure_file(p->progress, st);
+		else if (!name || !push(s, name, NULL))
+			free(name);
+	}
+	cmd_files_free(&files);
+	free(directory);
+}
+
+void cmd_tree_measure(struct cmd_place *p, const char *from)
+{
+	struct stack s = { 0 };
+	struct tn_call_stat got;
+	char *top;
+
+	if (tn_call_stat(p->proc, from, &got) < 0)
+		return;
+	top = cmd_is_dir(&got.st) ? strdup(from) : NULL;
+	if (!cmd_is_dir(&got.st))
+		measure_file(p->progress, &got.st);
+	else if (!top || !push(&s, top, NULL))
+		free(top);
+	tn_free(got.text);
+	while (s.n)
+		measure_step(p, &s);
+	stack_fini(&s);
 }
 
 char *cmd_tree_target(struct cmd_place *p, const char *from, const char *to)

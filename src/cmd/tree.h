@@ -17,6 +17,9 @@ int cmd_tree_remove(struct cmd_place *p, const char *what, const char *name, boo
 int cmd_tree_copy(struct cmd_place *p, const char *what, const char *from, const char *to,
     bool recursive);
 
+/* Adds to p->progress what there is to be copied of `from`. What cannot be seen is passed over: the copy will tell. */
+void cmd_tree_measure(struct cmd_place *p, const char *from);
+
 /* `to`, or when it is a directory `to`/last element of `from`: where mv and cp put it. For free(); NULL: no memory. */
 char *cmd_tree_target(struct cmd_place *p, const char *from, const char *to);
 

@@ -13,16 +13,33 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
+
+enum { FDS_MAX = 3 };
 
 socklen_t tn_control_address(struct sockaddr_un *a, const struct tn_control_at *at)
 {
 	memset(a, 0, sizeof(*a));
 	a->sun_family = AF_UNIX;
-	snprintf(a->sun_path + 1, sizeof(a->sun_path) - 1, "tenon/%u/%" PRIu64, (unsigned)getuid(),
-	    at->mntns);
+	if (at->keep)
+		snprintf(a->sun_path + 1, sizeof(a->sun_path) - 1, "tenon/%u/%s",
+		    (unsigned)getuid(), at->keep);
+	else
+		snprintf(a->sun_path + 1, sizeof(a->sun_path) - 1, "tenon/%u/%" PRIu64,
+		    (unsigned)getuid(), at->mntns);
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(a->sun_path + 1));
+}
+
+bool tn_control_name_ok(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	static const char others[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t len = strlen(name);
+
+	return len > 0 && len < 64 && strchr(letters, name[0]) && strspn(name, others) == len;
 }
 
 uint64_t tn_control_mntns(pid_t pid)
@@ -64,15 +81,50 @@ static bool send_line(int fd, const char *line, int timeout_ms)
 	return done == len;
 }
 
-/* The whole answer, terminated; NULL: it did not come. */
-static char *receive_all(int fd, int timeout_ms)
+static void take_fds(struct cmsghdr *c, int fds[FDS_MAX])
+{
+	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	bool is_first = fds[0] < 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+		if (is_first && i < FDS_MAX)
+			fds[i] = fd;
+		else
+			close(fd);
+	}
+}
+
+/* As recv; descriptors that come along go into fds, those that are too many, or not wanted, are closed. */
+static ssize_t receive(int fd, char *buf, size_t size, int fds[FDS_MAX])
+{
+	char room[CMSG_SPACE(sizeof(int) * FDS_MAX)];
+	struct iovec vec = { buf, size };
+	struct msghdr msg = { .msg_iov = &vec,
+		.msg_iovlen = 1,
+		.msg_control = fds ? room : NULL,
+		.msg_controllen = fds ? sizeof(room) : 0 };
+	ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	for (; c; c = CMSG_NXTHDR(&msg, c)) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+			take_fds(c, fds);
+	}
+	return n;
+}
+
+/* The whole answer, terminated; NULL: it did not come. fds: of FDS_MAX, all -1; or NULL. */
+static char *receive_all(int fd, int timeout_ms, int *fds)
 {
 	size_t size = 4096, len = 0;
 	char *buf = malloc(size), *bigger;
 	ssize_t n;
 
 	while (buf && wait_for(fd, POLLIN, timeout_ms)) {
-		n = recv(fd, buf + len, size - len - 1, 0);
+		n = receive(fd, buf + len, size - len - 1, fds);
 		if (n < 0)
 			break;
 		if (n == 0) {
@@ -144,32 +196,77 @@ static int take_answer(char *all, char **answer)
 	return status;
 }
 
-static int ask(int fd, const char *line, int timeout_ms, char **answer)
+static int ask(int fd, const char *line, int timeout_ms, int *fds, char **answer)
 {
-	char *all = send_line(fd, line, timeout_ms) ? receive_all(fd, timeout_ms) : NULL;
+	char *all = send_line(fd, line, timeout_ms) ? receive_all(fd, timeout_ms, fds) : NULL;
 
 	if (!all)
 		return say(answer, "no answer from the server of the name space", NULL);
 	return take_answer(all, answer);
 }
 
+bool tn_control_of(pid_t pid, struct tn_control_at *at, char **answer)
+{
+	*at = (struct tn_control_at){ .mntns = tn_control_mntns(pid), .is_own = pid == 0 };
+	*answer = NULL;
+	if (at->mntns == 0)
+		say(answer, errno == ENOENT ? "no such process" : "not a process of yours", NULL);
+	return at->mntns != 0;
+}
+
+static int say_nobody(const struct tn_control_at *at, char **answer)
+{
+	if (at->keep)
+		return say(answer, "no name space is kept by this name", NULL);
+	return say(answer,
+	    at->is_own ? "not inside of tenon run" : "it runs in no name space of tenon run", NULL);
+}
+
+int tn_control_ask_at(const struct tn_control_at *at, const char *line, int timeout_ms,
+    char **answer)
+{
+	pid_t server;
+	int fd = connect_to(at, timeout_ms, &server), status;
+
+	if (fd < 0)
+		return say_nobody(at, answer);
+	status = ask(fd, line, timeout_ms, NULL, answer);
+	close(fd);
+	return status;
+}
+
 int tn_control_call(pid_t pid, const char *line, int timeout_ms, char **answer)
 {
-	struct tn_control_at at = { .mntns = tn_control_mntns(pid) };
-	pid_t server;
-	int fd, status;
+	struct tn_control_at at;
 
-	*answer = NULL;
-	if (at.mntns == 0)
-		return say(answer, errno == ENOENT ? "no such process" : "not a process of yours",
-		    NULL);
-	fd = connect_to(&at, timeout_ms, &server);
+	return tn_control_of(pid, &at, answer) ? tn_control_ask_at(&at, line, timeout_ms, answer)
+					       : -1;
+}
+
+/* The pidfd is S's: it has answered since it was opened. */
+int tn_control_doors(const struct tn_control_at *at, int timeout_ms, int fds[FDS_MAX], int *server,
+    char **answer)
+{
+	int fd, status;
+	pid_t pid;
+
+	for (int i = 0; i < FDS_MAX; i++)
+		fds[i] = -1;
+	fd = connect_to(at, timeout_ms, &pid);
 	if (fd < 0)
-		return say(answer,
-		    pid ? "it runs in no name space of tenon run" : "not inside of tenon run",
-		    NULL);
-	status = ask(fd, line, timeout_ms, answer);
+		return say_nobody(at, answer);
+	*server = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (*server < 0)
+		status = say(answer, "pidfd_open", strerror(errno));
+	else
+		status = ask(fd, "enter", timeout_ms, fds, answer);
 	close(fd);
+	for (int i = 0; i < FDS_MAX && status != 0; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+	if (status != 0 && *server >= 0)
+		close(*server);
 	return status;
 }
 
@@ -228,7 +325,7 @@ static void ask_one(const struct tn_control_at *at, const char *line, int timeou
 		each(arg, 0, -1, ""); /* nobody takes connections there */
 	if (fd < 0)
 		return; /* it has ended, or is somebody else's */
-	status = ask(fd, line, timeout_ms, &answer);
+	status = ask(fd, line, timeout_ms, NULL, &answer);
 	each(arg, server, status, answer ? answer : "");
 	free(answer);
 	close(fd);

@@ -5,6 +5,7 @@
 #include "launch/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@
 
 enum {
 	CLIENTS_MAX = 64,
+	DOORS_MAX = 3,
 	SILENCE_MS = 10000 /* for a client to send its line, and to take its answer */
 };
 
@@ -27,6 +29,7 @@ struct tn_control_ask {
 	size_t in_len;
 	char *out;
 	size_t out_len, out_sent;
+	int fds[DOORS_MAX], n_fds; /* to go along with the first byte of out */
 	bool asked; /* the handler has it: it must be answered before this is freed */
 	bool hung_up;
 };
@@ -48,6 +51,8 @@ static void ask_closed(uv_handle_t *h)
 	if (--ask->n_closing > 0)
 		return;
 	close(ask->fd);
+	for (int i = 0; i < ask->n_fds; i++)
+		close(ask->fds[i]);
 	free(ask->in);
 	free(ask->out);
 	free(ask);
@@ -87,14 +92,32 @@ static void out_of_time(uv_timer_t *timer)
 	give_up(timer->data);
 }
 
+static ssize_t send_piece(const struct tn_control_ask *ask)
+{
+	char room[CMSG_SPACE(sizeof(int) * DOORS_MAX)] = { 0 };
+	struct iovec vec = { ask->out + ask->out_sent, ask->out_len - ask->out_sent };
+	struct msghdr msg = { .msg_iov = &vec, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+
+	if (ask->n_fds && ask->out_sent == 0) {
+		msg.msg_control = room;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)ask->n_fds);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)ask->n_fds);
+		memcpy(CMSG_DATA(c), ask->fds, sizeof(int) * (size_t)ask->n_fds);
+	}
+	return sendmsg(ask->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 /* false: there is no room for the rest now. */
 static bool send_some(struct tn_control_ask *ask)
 {
 	ssize_t n;
 
 	while (ask->out_sent < ask->out_len) {
-		n = send(ask->fd, ask->out + ask->out_sent, ask->out_len - ask->out_sent,
-		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = send_piece(ask);
 		if (n < 0)
 			return errno != EAGAIN;
 		ask->out_sent += (size_t)n;
@@ -126,6 +149,19 @@ void tn_control_answer(struct tn_control_ask *ask, const char *error, const char
 	uv_timer_start(&ask->timer, out_of_time, SILENCE_MS, 0);
 	uv_poll_start(&ask->poll, UV_WRITABLE, on_ask);
 	/* Sent from the loop, so that nothing here ends under the handler's feet. */
+}
+
+void tn_control_answer_fds(struct tn_control_ask *ask, const char *text, const int *fds, int n_fds)
+{
+	for (int i = 0; i < n_fds && fds[i] >= 0; i++) {
+		ask->fds[ask->n_fds] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+		if (ask->fds[ask->n_fds] < 0) {
+			tn_control_answer(ask, strerror(errno), NULL);
+			return;
+		}
+		ask->n_fds++;
+	}
+	tn_control_answer(ask, NULL, text);
 }
 
 static void read_line(struct tn_control_ask *ask)

@@ -3,7 +3,7 @@
  * and `whence` reach the server S of a running `tenon run`, from inside or, with `-p PID`, from outside. The same lines can
  * be written to /n/ns/ctl; the socket's answers have the words of an error, which a write(2) cannot have.
  *
- * The socket is @tenon/UID/MNTNS: the user and the inode of the mount name space that the program has (M1), so whoever
+ * One that is kept listens by its name, too: @tenon/UID/NAME. The socket is @tenon/UID/MNTNS: the user and the inode of the mount name space that the program has (M1), so whoever
  * stands in one, or can read /proc/PID/ns/mnt of one who does, finds it; /proc/net/unix lists them. Only the same user is
  * answered, and only the same user is believed (SO_PEERCRED): abstract names are anybody's to take.
  * One line each way: the request, a newline; the answer "ok" or "error", a newline, and text up to the end of file.
@@ -23,8 +23,13 @@
 
 /* Which name space's socket. */
 struct tn_control_at {
-	uint64_t mntns; /* M1's inode */
+	uint64_t mntns;   /* M1's inode */
+	const char *keep; /* instead: the name that it is kept by (tenon run --keep) */
+	bool is_own;      /* it was asked for as the caller's: for words */
 };
+
+/* Whether a name space may be kept by this name: a letter, then letters, digits, '.', '_' and '-', 63 at most. */
+bool tn_control_name_ok(const char *name);
 
 /* Its address, for connect and bind. Returns the length. */
 socklen_t tn_control_address(struct sockaddr_un *a, const struct tn_control_at *at);
@@ -44,17 +49,34 @@ struct tn_control *tn_control_listen(struct tn_host_loop *hl, const struct tn_co
 /* Answers: error NULL: done, and `text` (NULL: nothing) is the result; else what is wrong. Both are copied. */
 void tn_control_answer(struct tn_control_ask *ask, const char *error, const char *text);
 
+/* The same with descriptors, of which copies are sent along: see tn_control_doors. n_fds: 3 at most; -1 is no descriptor. */
+void tn_control_answer_fds(struct tn_control_ask *ask, const char *text, const int *fds, int n_fds);
+
 /* Ends it. Requests without an answer must be answered before or after; the answer then goes nowhere. */
 void tn_control_end(struct tn_control *c);
 
 /* ---- the commands' side: ask.c ---- */
 
+/* The name space of process `pid` (0: of the caller). false: *answer says why there is none. */
+bool tn_control_of(pid_t pid, struct tn_control_at *at, char **answer);
+
 /*
- * Asks the name space of process `pid` (0: of the caller). Waits for at most `timeout_ms`. Returns 0: *answer is the
+ * Asks a name space. Waits for at most `timeout_ms`. Returns 0: *answer is the
  * text; 1: *answer is what S said is wrong; -1: there is no such name space, *answer says why in words. The text is to
  * be freed with free(); NULL only without memory.
  */
+int tn_control_ask_at(const struct tn_control_at *at, const char *line, int timeout_ms,
+    char **answer);
+
+/* The same for that of a process. */
 int tn_control_call(pid_t pid, const char *line, int timeout_ms, char **answer);
+
+/*
+ * Asks for what it takes to enter: fds gets three descriptors (enum tn_door), close-on-exec, -1: none; *server a pidfd of S.
+ * All are the caller's if 0 is returned.
+ */
+int tn_control_doors(const struct tn_control_at *at, int timeout_ms, int fds[3], int *server,
+    char **answer);
 
 /*
  * Asks every name space of this user that is to be seen from here (abstract sockets belong to a network name space) and

@@ -77,6 +77,8 @@ static const struct {
 	    "/ is an initramfs or a shared mount, on which pivot_root never works",
 	    "run it in a chroot made by chroot(1), or boot with a root file system" },
 	{ TN_STEP_PIVOT, 0, "pivot_root is forbidden here", CONTAINER_SECCOMP },
+	{ TN_STEP_JOIN, EPERM, "who is in a name space of his own may not enter another",
+	    "run it from outside" },
 	{ TN_STEP_OPEN_TREE, ENOSYS, "no live changes", "a kernel of 5.2 or later" },
 	{ TN_STEP_OPEN_TREE, 0, "no live changes", CONTAINER_SECCOMP },
 	{ TN_STEP_MOVE_MOUNT, 0, "no live changes", CONTAINER_SECCOMP },

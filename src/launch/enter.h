@@ -9,9 +9,9 @@
 
 /* What S has made. Descriptors are close-on-exec; -1: none. */
 struct tn_entered {
-	int user_ns; /* U; -1: root, without a user name space */
-	int mnt_ns;  /* M0: what the host sees */
-	int fuse;    /* /dev/fuse, not yet mounted */
+	int user_ns;       /* U; -1: root, without a user name space */
+	int mnt_ns;        /* M0: what the host sees */
+	int fuse;          /* /dev/fuse, not yet mounted */
 	enum tn_step step; /* what failed */
 	int error;
 };
@@ -24,14 +24,17 @@ bool tn_enter_server(struct tn_entered *e);
 
 /* CMD: everything is borrowed and never given back. */
 struct tn_command {
-	char *const *argv;  /* terminated by NULL; searched in PATH inside the new name space */
+	char *const *argv; /* terminated by NULL; searched in PATH inside the new name space */
 	int user_ns, mnt_ns, fuse;
-	int server;         /* a socket to S */
-	int report;         /* a socket to the front, close-on-exec: INSIDE, then FAILED or the end of file */
-	int front_life;     /* --pids: sockets whose other ends only front and S have; */
-	int server_life;    /* -1 without --pids */
+	int pid_ns; /* joins: to begin CMD in; -1: none */
+	int children; /* the keeper's list of children (sweep.h); -1: pid 1 has none, the kernel ends all */
+	int server; /* a socket to S */
+	int report; /* a socket to the front, close-on-exec: INSIDE, then FAILED or the end of file */
+	int front_life;  /* --pids, joins: sockets whose other ends only front and S have; */
+	int server_life; /* -1 without --pids */
 	bool read_only;
 	bool pids;
+	bool joins; /* mnt_ns is M1 and stands: join.h */
 };
 
 /* Enters U and M0, makes M1, builds it with S's help, and execs. Never returns. */

@@ -6,6 +6,8 @@
 #include "launch/front.h"
 
 #include "launch/doctor.h"
+#include "launch/join.h"
+#include "launch/keep.h"
 #include "launch/sweep.h"
 
 #include <errno.h>
@@ -26,12 +28,13 @@ enum { STATUS_LACKING = 125, SWEEP_MS = 5000 };
 
 struct front {
 	const struct tn_front *spec;
-	int server;      /* socket to S */
-	int life;        /* --pids: socket to pid 1; else -1 */
-	int server_life; /* --pids: pid 1's socket to S, until CMD is forked; else -1 */
-	int signals;     /* signalfd */
-	pid_t server_pid, cmd;
-	dev_t device; /* of the FUSE file system: what to sweep by */
+	int server;            /* socket to S; joins: a pidfd of it */
+	int life;              /* --pids: socket to pid 1; joins: to the keeper; else -1 */
+	int server_life;       /* --pids: pid 1's socket to S, until CMD is forked; else -1 */
+	int signals;           /* signalfd */
+	pid_t server_pid, cmd; /* cmd: the keeper, with --pids or joins */
+	int children;          /* joins: the list of our children, sweep.h; else -1 */
+	dev_t device;          /* of the FUSE file system: what to sweep by */
 	int pin; /* M1, so that nobody else gets that number; -1 before CMD is inside, and behind its end */
 	int status;       /* CMD's wait status */
 	uint64_t stops;   /* of CMD, as heard of */
@@ -138,7 +141,8 @@ static int say_server_died(const struct front *f)
 {
 	int status = 0;
 
-	if (waitpid(f->server_pid, &status, 0) == f->server_pid && WIFSIGNALED(status))
+	if (!f->spec->joins && waitpid(f->server_pid, &status, 0) == f->server_pid &&
+	    WIFSIGNALED(status))
 		fprintf(stderr,
 		    "%s: the server of the name space was killed (%s); all that ran in it was ended\n",
 		    f->spec->who, strsignal(WTERMSIG(status)));
@@ -163,21 +167,36 @@ static void block_signals(struct front *f)
 	f->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Forks CMD, which goes its way. Returns the socket on which it reports, or -1. */
-static int start_command(struct front *f, const int fds[TN_TALK_FDS])
+static struct tn_command command_of(const struct front *f, const int fds[TN_TALK_FDS])
 {
 	struct tn_command c = { .argv = f->spec->argv,
-		.mnt_ns = fds[0],
-		.fuse = fds[1],
-		.user_ns = fds[2],
 		.server = f->server,
 		.server_life = f->server_life,
 		.front_life = -1,
+		.fuse = -1,
+		.pid_ns = -1,
+		.children = -1,
 		.read_only = f->spec->read_only,
-		.pids = f->spec->pids };
-	int report[2], life[2] = { -1, -1 };
+		.pids = f->spec->pids,
+		.joins = f->spec->joins };
 
-	if (!socket_pair(report) || (f->spec->pids && !socket_pair(life)))
+	c.mnt_ns = fds[c.joins ? TN_DOOR_MOUNTS : 0];
+	c.user_ns = fds[c.joins ? TN_DOOR_USER : 2];
+	if (c.joins)
+		c.pid_ns = fds[TN_DOOR_PIDS];
+	else
+		c.fuse = fds[1];
+	return c;
+}
+
+/* Forks CMD, or the keeper before it, which goes its way. Returns the socket on which it reports, or -1. */
+static int start_command(struct front *f, const int fds[TN_TALK_FDS])
+{
+	struct tn_command c = command_of(f, fds);
+	int report[2], life[2] = { -1, -1 };
+	bool has_life = f->spec->pids || f->spec->joins;
+
+	if (!socket_pair(report) || (has_life && !socket_pair(life)))
 		return -1;
 	block_signals(f);
 	f->cmd = fork();
@@ -190,6 +209,8 @@ static int start_command(struct front *f, const int fds[TN_TALK_FDS])
 			close(life[0]); /* or pid 1 would hold its own other end open */
 		c.report = report[1];
 		c.front_life = life[1];
+		if (c.joins)
+			tn_join_command(&c);
 		tn_enter_command(&c);
 	}
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
@@ -210,6 +231,8 @@ static int await_exec(struct front *f, int report)
 
 	while (tn_talk_receive(report, &m, NULL, NULL) > 0) {
 		if (m.kind == TN_TALK_INSIDE) {
+			if (f->spec->joins)
+				continue;
 			f->device = m.device;
 			f->pin = tn_mntns_open(f->cmd);
 		}
@@ -380,7 +403,8 @@ static bool take_signals(struct front *f)
  */
 static bool watch(struct front *f)
 {
-	struct pollfd polls[3] = { { .fd = f->signals, .events = POLLIN }, { .fd = f->server },
+	struct pollfd polls[3] = { { .fd = f->signals, .events = POLLIN },
+		{ .fd = f->server, .events = f->spec->joins ? POLLIN : 0 },
 		{ .fd = f->life, .events = POLLIN } };
 
 	while (!f->has_ended) {
@@ -421,35 +445,66 @@ static int end_alike(const struct front *f)
 	return 128 + signal_number;
 }
 
-static int watch_and_end(struct front *f)
+/* Lets go of S. Who kills CMD means all of it: S hears no BYE, sweeps, and ends. */
+static void leave_server(struct front *f)
 {
 	struct tn_talk bye = tn_talk_of(TN_TALK_BYE);
-
 	struct pollfd server = { .fd = f->server };
+	bool was_killed = WIFSIGNALED(f->status) && WTERMSIG(f->status) == SIGKILL;
 
-	if (!watch(f)) {
-		tn_sweep(f->device, -1, SWEEP_MS);
-		return say_server_died(f);
-	}
-	if (f->pin >= 0)
-		close(f->pin);
-	if (f->spec->pids)
-		terminal_take_back();
-	/* Who kills CMD means all of it: S hears no BYE, sweeps, and ends. */
-	if (WIFSIGNALED(f->status) && WTERMSIG(f->status) == SIGKILL) {
+	if (f->spec->joins) {
+		if (was_killed)
+			tn_sweep_children(f->children, SWEEP_MS);
+	} else if (was_killed && !f->spec->kept) {
 		shutdown(f->server, SHUT_WR);
 		poll(&server, 1, SWEEP_MS);
 	} else {
 		tn_talk_send(f->server, &bye, NULL, 0);
 	}
 	close(f->server);
+}
+
+static int watch_and_end(struct front *f)
+{
+	if (!watch(f)) {
+		tn_sweep(f->device, -1, SWEEP_MS);
+		if (f->spec->joins)
+			tn_sweep_children(f->children, SWEEP_MS);
+		return say_server_died(f);
+	}
+	if (f->pin >= 0)
+		close(f->pin);
+	if (f->spec->pids)
+		terminal_take_back();
+	leave_server(f);
 	return end_alike(f);
+}
+
+/* Starts CMD with what is to be entered, which is taken, and stays with it to its end. */
+static int run_command(struct front *f, const int fds[TN_TALK_FDS])
+{
+	int report = start_command(f, fds), status;
+
+	if (report < 0)
+		return say_errno(f, TN_STEP_FORK);
+	for (int i = 0; i < TN_TALK_FDS; i++) {
+		if (fds[i] >= 0 && fds[i] != f->pin)
+			close(fds[i]);
+	}
+	status = await_exec(f, report);
+	close(report);
+	return status ? status : watch_and_end(f);
 }
 
 int tn_front_run(const struct tn_front *spec)
 {
-	struct front f = { .spec = spec, .life = -1, .server_life = -1, .signals = -1, .pin = -1 };
-	int fds[TN_TALK_FDS], report, status;
+	struct front f = { .spec = spec,
+		.life = -1,
+		.server_life = -1,
+		.signals = -1,
+		.children = -1,
+		.pin = -1 };
+	int fds[TN_TALK_FDS];
 	struct tn_talk m;
 
 	if (!start_server(&f))
@@ -458,14 +513,20 @@ int tn_front_run(const struct tn_front *spec)
 		return say_server_died(&f);
 	if (m.kind != TN_TALK_READY)
 		return say_failure(&f, &m);
-	report = start_command(&f, fds);
-	if (report < 0)
-		return say_errno(&f, TN_STEP_FORK);
-	for (int i = 0; i < TN_TALK_FDS; i++) {
-		if (fds[i] >= 0)
-			close(fds[i]);
-	}
-	status = await_exec(&f, report);
-	close(report);
-	return status ? status : watch_and_end(&f);
+	return run_command(&f, fds);
+}
+
+int tn_front_join(const struct tn_front *spec, int server, const int fds[TN_TALK_FDS], dev_t device)
+{
+	struct front f = { .spec = spec,
+		.server = server,
+		.life = -1,
+		.server_life = -1,
+		.signals = -1,
+		.children = tn_children_open(),
+		.pin = fds[TN_DOOR_MOUNTS],
+		.device = device };
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1); /* the keeper may be killed, too */
+	return run_command(&f, fds);
 }

@@ -212,8 +212,7 @@ static int open_by(pid_t pid, uint64_t mntns)
 	return -1;
 }
 
-/* The name space, and by which process; -1: nobody is in it. */
-static int open_mntns(const struct tn_live_place *place, pid_t *by)
+int tn_live_open(const struct tn_live_place *place, pid_t *by)
 {
 	struct dirent *e;
 	DIR *proc;
@@ -222,6 +221,10 @@ static int open_mntns(const struct tn_live_place *place, pid_t *by)
 	for (size_t i = 0; i < 2 && fd < 0; i++) {
 		*by = place->pids[i];
 		fd = open_by(*by, place->mntns);
+	}
+	if (fd < 0 && place->holder) {
+		*by = place->holder;
+		fd = fcntl(place->held, F_DUPFD_CLOEXEC, 0);
 	}
 	if (fd >= 0)
 		return fd;
@@ -238,7 +241,7 @@ static int open_mntns(const struct tn_live_place *place, pid_t *by)
 pid_t tn_live_someone(const struct tn_live_place *place)
 {
 	pid_t by = 0;
-	int fd = open_mntns(place, &by);
+	int fd = tn_live_open(place, &by);
 
 	if (fd < 0)
 		return 0;
@@ -321,7 +324,7 @@ int tn_live_run(struct tn_host_loop *hl, const struct tn_live_place *place, stru
 	pid_t pid;
 
 	*step = TN_STEP_ENTER;
-	mntns = open_mntns(place, &pid);
+	mntns = tn_live_open(place, &pid);
 	if (mntns < 0 || n > TN_LIVE_OPS_MAX)
 		return mntns < 0 ? ESRCH : EMFILE;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {

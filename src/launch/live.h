@@ -35,11 +35,17 @@ struct tn_live_place {
 	uint64_t mntns; /* M1's inode */
 	pid_t pids
 	    [2]; /* processes that are probably in it; 0: none. If they are not, one is looked for */
+	int held; /* a descriptor of M1, borrowed, and */
+	pid_t
+	    holder; /* a process in it of which no more is to be had than its mounts: keep.h; 0: none */
 	dev_t device;   /* of our FUSE file system */
 	bool read_only; /* what is put there cannot be written to */
 };
 
-/* A process in the name space; 0: nobody is in it any more. */
+/* The name space, for setns, and a process in it, or the holder; the caller's. -1: nobody is in it. */
+int tn_live_open(const struct tn_live_place *place, pid_t *by);
+
+/* A process in the name space, or the holder; 0: nobody is in it any more. */
 pid_t tn_live_someone(const struct tn_live_place *place);
 
 /*

@@ -5,6 +5,8 @@
  */
 #include "launch/pids.h"
 
+#include "launch/sweep.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,6 +16,8 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { SWEEP_MS = 5000 };
 
 void tn_pids_become_first(const struct tn_command *c)
 {
@@ -47,7 +51,7 @@ void tn_pids_become_first(const struct tn_command *c)
 struct cmd {
 	pid_t pid;
 	uint64_t stops; /* how often it has stopped */
-	bool is_stopped, has_ended;
+	bool is_stopped, has_ended, was_killed;
 };
 
 static void take_state(const struct tn_command *c, struct cmd *cmd, int status)
@@ -57,6 +61,7 @@ static void take_state(const struct tn_command *c, struct cmd *cmd, int status)
 	cmd->is_stopped = WIFSTOPPED(status);
 	cmd->stops += cmd->is_stopped;
 	cmd->has_ended = WIFEXITED(status) || WIFSIGNALED(status);
+	cmd->was_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 	m.error = status;
 	if (!WIFCONTINUED(status))
 		tn_talk_send(c->front_life, &m, NULL, 0);
@@ -91,16 +96,25 @@ static bool obey_front(const struct tn_command *c, const struct cmd *cmd)
 	return true;
 }
 
+/* Of pid 1 the kernel ends everybody inside with it; a keeper does so itself, unless CMD's was an ordinary end. */
+_Noreturn static void end(const struct tn_command *c, const struct cmd *cmd)
+{
+	if (c->children >= 0 && (!cmd->has_ended || cmd->was_killed))
+		tn_sweep_children(c->children, SWEEP_MS);
+	_exit(0);
+}
+
 void tn_pids_exec_below(const struct tn_command *c)
 {
 	struct pollfd polls[3] = { { .events = POLLIN }, { .events = POLLIN },
 		{ .events = POLLIN } };
-	sigset_t child, before;
+	sigset_t child, all, before;
 	struct cmd cmd = { 0 };
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &child, &before);
+	sigfillset(&all); /* what is sent to the job is CMD's affair */
+	sigprocmask(SIG_BLOCK, &all, &before);
 	polls[0].fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	polls[1].fd = c->front_life;
 	polls[2].fd = c->server_life;
@@ -122,7 +136,7 @@ void tn_pids_exec_below(const struct tn_command *c)
 		}
 		reap(c, &cmd);
 		if (cmd.has_ended || (polls[1].revents && !obey_front(c, &cmd)))
-			_exit(0); /* and everybody inside with it */
+			end(c, &cmd);
 		if (polls[2].revents)
 			tn_talk_die(c->front_life, TN_STEP_SERVER, EPIPE);
 	}

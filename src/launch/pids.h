@@ -11,7 +11,10 @@
 /* Forks pid 1 and returns in it; the caller becomes the keeper, which waits for pid 1 and ends. */
 void tn_pids_become_first(const struct tn_command *c);
 
-/* In pid 1: forks CMD, which execs; reports CMD's states over c->front_life as PIDS, and ends with it. */
+/*
+ * In pid 1, or in the keeper of join.h: forks CMD, which execs; reports CMD's states over c->front_life as PIDS, and ends with
+ * it. A keeper that lost its front, or whose CMD was killed, ends all that came to it first.
+ */
 _Noreturn void tn_pids_exec_below(const struct tn_command *c);
 
 #endif

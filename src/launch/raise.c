@@ -498,27 +498,14 @@ static pid_t fork_child(const struct launch_notify *n, int sock, int mntns)
 	return pid;
 }
 
-/* -1: nobody is in it any more. */
-static int open_place(const struct tn_live_place *place)
-{
-	pid_t by = tn_live_someone(place);
-	struct stat st;
-	char name[64];
-	int mntns;
-
-	snprintf(name, sizeof(name), "/proc/%d/ns/mnt", (int)by);
-	mntns = by ? open(name, O_RDONLY | O_CLOEXEC) : -1;
-	if (mntns < 0 || (fstat(mntns, &st) == 0 && st.st_ino == place->mntns))
-		return mntns;
-	close(mntns); /* the process is another */
-	return -1;
-}
-
 static bool start_child(struct launch_raiser *r)
 {
 	const struct launch_bare *bare = &r->n->bare;
-	int mntns = bare->dir ? -1 : open_place(&bare->in), ends[2];
+	int mntns = -1, ends[2];
+	pid_t by;
 
+	if (!bare->dir)
+		mntns = tn_live_open(&bare->in, &by);
 	if (mntns < 0 && !bare->dir)
 		return false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0) {

@@ -8,6 +8,7 @@
 #include "host/posix/node.h"
 #include "launch/change.h"
 #include "launch/front.h"
+#include "launch/keep.h"
 #include "launch/notify.h"
 #include "launch/state.h"
 #include "launch/sweep.h"
@@ -25,7 +26,7 @@
 enum { SWEEP_S = 5, YIELD_MS = 200 /* for each try, while nobody else waits for S */ };
 
 /* What the front and CMD have said, to be acted on by the outermost loop. */
-enum note { NOTE_MOUNTED = 1, NOTE_SHARED = 2, NOTE_YIELD = 4 };
+enum note { NOTE_MOUNTED = 1, NOTE_SHARED = 2, NOTE_YIELD = 4, NOTE_END = 8 };
 
 struct server {
 	const struct tn_run *run;
@@ -36,13 +37,15 @@ struct server {
 	struct launch_fuse *door;
 	struct tn_shadow *shadow;
 	struct tn_changes *changes;
-	struct tn_control *control;
+	struct tn_control *control, *kept; /* by M1's number, and by the name */
 	uv_poll_t front;
 	unsigned notes; /* enum note */
 	struct tn_talk mounted;
-	pid_t inside;      /* who said MOUNTED */
-	bool is_host_root; /* not --clean */
+	pid_t inside;               /* who said MOUNTED */
+	struct tn_live_place place; /* M1, from MOUNTED on */
+	bool is_host_root;          /* not --clean */
 	bool front_gone, front_died, fuse_ended;
+	bool is_built; /* M1 can be entered */
 };
 
 /* #ns is asked for by name, from inside a table that knows no S: there is one in a process. */
@@ -248,7 +251,7 @@ static bool has_lost_number(const struct server *s)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *e;
-	bool found = !proc;
+	bool found = !proc || s->place.holder;
 
 	while (!found && (e = readdir(proc))) {
 		pid_t pid = (pid_t)atoi(e->d_name);
@@ -273,19 +276,47 @@ static void answer_yield(struct server *s, struct tn_control_ask *ask)
 
 static void answer_state(struct server *s, struct tn_control_ask *ask)
 {
-	const struct tn_live_place place = { .mntns = s->mounted.number, .pids = { s->inside, 0 } };
-	const struct tn_state state = { .argv = s->run->argv, .pid = tn_live_someone(&place) };
-	char *text = tn_state_text(s->proc, &state);
+	struct tn_state state = { .argv = s->run->argv, .keep = s->run->keep };
+	char *text;
 
+	state.pid = tn_keep_someone(&s->place);
+	text = tn_state_text(s->proc, &state);
 	tn_control_answer(ask, text ? NULL : "no memory", text);
 	free(text);
+}
+
+/* What it takes to enter, to a command of the same user. */
+static void answer_enter(struct server *s, struct tn_control_ask *ask)
+{
+	int fds[TN_DOORS],
+	    error = s->is_built ? tn_keep_doors(&s->place, s->run->pids, fds) : EAGAIN;
+	char text[64];
+
+	if (error) {
+		tn_control_answer(ask, error == EAGAIN ? "it is not ready yet" : strerror(error),
+		    NULL);
+		return;
+	}
+	snprintf(text, sizeof(text), "device %llu\n", (unsigned long long)s->mounted.device);
+	tn_control_answer_fds(ask, text, fds, TN_DOORS);
+	for (int i = 0; i < TN_DOORS; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+}
+
+static void answer_end(struct server *s, struct tn_control_ask *ask)
+{
+	s->notes |= NOTE_END;
+	tn_control_answer(ask, NULL, NULL);
 }
 
 /* Lines that are not put behind the changes: `yield` from another S, what commands ask that is no change. */
 static const struct {
 	const char *line;
 	void (*answer)(struct server *s, struct tn_control_ask *ask);
-} at_once[] = { { "yield", answer_yield }, { "state", answer_state } };
+} at_once[] = { { "yield", answer_yield }, { "state", answer_state }, { "enter", answer_enter },
+	{ "end", answer_end } };
 
 static void hear_line(void *arg, struct tn_control_ask *ask, const char *line, pid_t pid)
 {
@@ -330,23 +361,33 @@ static int listen_for(struct server *s, uint64_t mntns)
 /* CMD has mounted the FUSE file system: it is served from here on, and CMD is told what to bind. */
 static void on_mounted(struct server *s)
 {
-	struct tn_live_place place = { .mntns = s->mounted.number,
-		.pids = { s->inside, 0 },
-		.device = (dev_t)s->mounted.device,
-		.read_only = s->serve->read_only };
 	struct tn_talk go = tn_talk_of(TN_TALK_GO);
 	int error = -launch_fuse_start(s->door);
 
-	tn_shadow_place(s->shadow, &place);
-	launch_fuse_notify(s->door, &(struct launch_bare){ .in = place });
+	s->place = (struct tn_live_place){ .mntns = s->mounted.number,
+		.pids = { s->inside, 0 },
+		.device = (dev_t)s->mounted.device,
+		.read_only = s->serve->read_only };
+	tn_shadow_place(s->shadow, &s->place);
+	launch_fuse_notify(s->door, &(struct launch_bare){ .in = s->place });
 	if (!error)
-		error = listen_for(s, place.mntns);
+		error = listen_for(s, s->place.mntns);
 	if (!error && s->is_host_root)
 		error = tn_shadow_roots(s->shadow, tell_root, s);
 	if (error)
 		fail_command(s, TN_STEP_SESSION, error);
 	else
 		tell_command(s, &go);
+}
+
+/* From here on M1 lives as long as S. */
+static int hold(struct server *s, enum tn_step *step)
+{
+	int error = tn_keep_hold(&s->place);
+
+	*step = TN_STEP_ENTER;
+	tn_shadow_place(s->shadow, &s->place);
+	return error;
 }
 
 /* CMD has the new root: what else the kernel has to mount, then it may begin, in the directory that was composed. */
@@ -356,6 +397,9 @@ static void on_shared(struct server *s)
 	enum tn_step step;
 	int error = tn_shadow_apply(s->shadow, NULL, 0, &step);
 
+	if (!error && s->run->keep)
+		error = hold(s, &step);
+	s->is_built = !error;
 	if (s->proc->dot->path && s->proc->dot->path->depth)
 		tn_path_text(s->proc->dot->path, go.text, sizeof(go.text));
 	if (error)
@@ -380,6 +424,17 @@ static void sweep(struct server *s)
 	}
 }
 
+/* Its number and its name may be another's from here on. What was asked is answered first. */
+static void listen_no_more(struct server *s, bool by_name)
+{
+	if (s->control)
+		tn_control_end(s->control);
+	s->control = NULL;
+	if (s->kept && by_name)
+		tn_control_end(s->kept);
+	s->kept = by_name ? NULL : s->kept;
+}
+
 /* Until the name space has died and the front has let go: who hears of S's end first takes it for a death. */
 static void serve_on(struct server *s)
 {
@@ -395,11 +450,9 @@ static void serve_on(struct server *s)
 		if (notes & NOTE_SHARED)
 			on_shared(s);
 		tn_changes_run(s->changes);
-		if ((s->fuse_ended || (notes & NOTE_YIELD)) && s->control) {
-			tn_control_end(s->control); /* its number may be another's by now */
-			s->control = NULL;
-		}
-		if (s->front_died) {
+		if (s->fuse_ended || (notes & (NOTE_YIELD | NOTE_END)))
+			listen_no_more(s, s->fuse_ended || (notes & NOTE_END));
+		if (s->front_died || (notes & NOTE_END)) {
 			if (is_ready)
 				sweep(s);
 			return;
@@ -407,6 +460,17 @@ static void serve_on(struct server *s)
 		if (!s->notes)
 			tn_host_loop_turn(tn_host_loop_core(s->hl));
 	}
+}
+
+/* The name is taken before anything runs; who has it already listens. */
+static int take_name(struct server *s)
+{
+	const struct tn_control_at at = { .keep = s->run->keep };
+
+	if (!at.keep || (s->kept = tn_control_listen(s->hl, &at, hear_line, s)))
+		return 0;
+	return refuse(s, at.keep,
+	    errno == EADDRINUSE ? "a name space is kept by this name already" : strerror(errno));
 }
 
 static int serve(void *arg, struct tn_serve *ends)
@@ -424,6 +488,8 @@ static int serve(void *arg, struct tn_serve *ends)
 		return 125;
 	}
 	status = make_model(&s);
+	if (!status)
+		status = take_name(&s);
 	if (status)
 		return status;
 	if (!make_door(&s)) {
@@ -441,6 +507,7 @@ int tn_run(const struct tn_run *run)
 		.argv = run->argv,
 		.pids = run->pids,
 		.read_only = run->compose->read_only,
+		.kept = run->keep != NULL,
 		.serve = serve,
 		.arg = (void *)run };
 

@@ -94,6 +94,8 @@ char *tn_state_text(struct tn_proc *proc, const struct tn_state *state)
 	if (!t.to)
 		return NULL;
 	fprintf(t.to, "server %d\npid %d\n", (int)getpid(), (int)state->pid);
+	if (state->keep)
+		put_line(t.to, "keep", state->keep);
 	put_program(t.to, state->argv);
 	tn_ns_print(proc, false, label_of, put_mount, &t);
 	tn_ns_each(proc->ns, put_link, &t);

@@ -36,6 +36,7 @@
 	STEP(MOUNT_PROC, "mount a new /proc") \
 	STEP(OPEN_TREE, "open_tree") \
 	STEP(ENTER, "enter the program's name space") \
+	STEP(JOIN, "enter the name space") \
 	STEP(MOVE_MOUNT, "move_mount") \
 	STEP(READ_ONLY, "mount_setattr read-only") \
 	STEP(UNMOUNT, "umount2") \

@@ -140,6 +140,11 @@ static const struct with_row {
 };
 /* clang-format on */
 
+const char *tn_mount_option_name(size_t i)
+{
+	return i < TN_COUNT(with_rows) ? with_rows[i].name : NULL;
+}
+
 static bool take_with(struct tn_mount_options *o, const struct with_row *row, const char *value,
     const char **cause)
 {

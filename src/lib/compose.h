@@ -82,4 +82,7 @@ struct tn_server *tn_mount_dial(struct tn_loop *loop, const char *dial,
 bool tn_mount_options_parse(struct tn_mount_options *o, char *text, const char **bad,
     const char **cause);
 
+/* The names of those options, with "=" behind what takes a value, in the table's order; NULL behind the last. */
+const char *tn_mount_option_name(size_t i);
+
 #endif

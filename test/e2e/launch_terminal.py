@@ -77,17 +77,28 @@ class Terminal:
         os.waitpid(self.pid, 0)
 
 
+def on_terminal(b, who, options, scene):
+    t = Terminal(b, who)
+    try:
+        scene(t, 'tenon run ' + options)
+    except Failed as e:
+        raise Failed('%s%s: %s' % (who, options, e))
+    finally:
+        t.end()
+
+
 def on_terminals(b, scene):
+    """As a job of its own, with --pids, and in a name space that is kept."""
     os.chmod(b.dir, 0o777)
     for who in people():
         for options in ('', '--pids '):
-            t = Terminal(b, who)
-            try:
-                scene(t, 'tenon run ' + options)
-            except Failed as e:
-                raise Failed('%s%s: %s' % (who, options, e))
-            finally:
-                t.end()
+            on_terminal(b, who, options, scene)
+        name = 'terminal-%d' % os.getpid()
+        b.shows('%stenon run --keep %s true' % (who, name))
+        try:
+            on_terminal(b, who, '--in %s ' % name, scene)
+        finally:
+            b.shows('%stenon run --end %s' % (who, name))
 
 
 def inner_shell(t, run):

@@ -3,10 +3,13 @@
  */
 #include "launch/control.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -14,6 +17,7 @@
 static struct tn_host_loop *hl;
 static struct tn_control *control;
 static struct tn_control_ask *kept;
+static int given[3]; /* descriptors that an answer brings */
 
 struct asking {
 	uv_work_t work;
@@ -29,6 +33,8 @@ static void handle(void *arg, struct tn_control_ask *ask, const char *line, pid_
 	assert_int_equal(pid, getpid());
 	if (strcmp(line, "wait") == 0)
 		kept = ask;
+	else if (strcmp(line, "enter") == 0)
+		tn_control_answer_fds(ask, "doors\n", given, 3);
 	else if (strncmp(line, "bad", 3) == 0)
 		tn_control_answer(ask, "inconsistent mount", NULL);
 	else
@@ -143,6 +149,85 @@ static void an_answer_may_come_later_and_others_go_first(void **state)
 	free(fast.answer);
 }
 
+struct entering {
+	struct asking a; /* first: its work's data */
+	int fds[3], server;
+};
+
+static void ask_for_doors(uv_work_t *work)
+{
+	struct entering *e = work->data;
+	struct tn_control_at at = { .mntns = tn_control_mntns(0) };
+
+	e->a.status = tn_control_doors(&at, 5000, e->fds, &e->server, &e->a.answer);
+}
+
+static bool is_same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino &&
+	       x.st_dev == y.st_dev;
+}
+
+static void an_answer_brings_descriptors_and_who_gave_them(void **state)
+{
+	static const char *const names[] = { "/proc/self/ns/user", "/proc/self/ns/mnt",
+		"/proc/self/ns/pid" };
+	struct entering e = { 0 };
+
+	(void)state;
+	for (int n = 3; n >= 2; n--) {
+		for (int i = 0; i < 3; i++)
+			given[i] = i < n ? open(names[i], O_RDONLY | O_CLOEXEC) : -1;
+		e.a = (struct asking){ .work.data = &e };
+		assert_int_equal(
+		    uv_queue_work(tn_host_loop_uv(hl), &e.a.work, ask_for_doors, called), 0);
+		finish(&e.a);
+		assert_int_equal(e.a.status, 0);
+		assert_string_equal(e.a.answer, "doors\n");
+		for (int i = 0; i < n; i++) {
+			assert_true(is_same_file(given[i], e.fds[i]));
+			assert_int_equal(fcntl(e.fds[i], F_GETFD), FD_CLOEXEC);
+			close(e.fds[i]);
+			close(given[i]);
+		}
+		if (n < 3)
+			assert_int_equal(e.fds[2], -1);
+		assert_int_equal(poll(&(struct pollfd){ .fd = e.server, .events = POLLIN }, 1, 0),
+		    0);
+		close(e.server);
+		free(e.a.answer);
+	}
+}
+
+static void names_to_keep_by_are_words_that_are_no_numbers(void **state)
+{
+	static const struct {
+		const char *name;
+		bool ok;
+	} rows[] = {
+		{ "a", true },
+		{ "Work-2.old_one", true },
+		{ "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk",
+		    true }, /* 63 */
+		{ "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl", false },
+		{ "", false },
+		{ "1", false },
+		{ "-a", false },
+		{ "a/b", false },
+		{ "a b", false },
+		{ "a\n", false },
+		{ "\303\244", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		print_message("%s\n", rows[i].name);
+		assert_int_equal(tn_control_name_ok(rows[i].name), rows[i].ok);
+	}
+}
+
 static void who_is_in_no_name_space_is_told_so(void **state)
 {
 	char *answer;
@@ -162,6 +247,9 @@ int main(void)
 		    teardown),
 		cmocka_unit_test_setup_teardown(an_answer_may_come_later_and_others_go_first, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(an_answer_brings_descriptors_and_who_gave_them,
+		    setup, teardown),
+		cmocka_unit_test(names_to_keep_by_are_words_that_are_no_numbers),
 		cmocka_unit_test_setup_teardown(who_is_in_no_name_space_is_told_so, setup,
 		    teardown),
 	};

@@ -31,6 +31,11 @@ static const struct {
 	[TN_NET_FD] = { "fd", parse_fd },
 };
 
+const char *tn_net_name(enum tn_net net)
+{
+	return nets[net].name;
+}
+
 /* The net that the word begins with, and what is behind its `!`. TN_NETS: none. */
 static enum tn_net net_of(const char *word, const char **rest)
 {

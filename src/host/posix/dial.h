@@ -21,6 +21,9 @@ struct tn_dial {
 	int read_fd, write_fd; /* fd */
 };
 
+/* What stands before the `!`. */
+const char *tn_net_name(enum tn_net net);
+
 /* The word begins with a known net's name and `!`. Borrowed; any bytes. */
 bool tn_is_dial(const char *word);
 

@@ -184,6 +184,11 @@ static const struct tn_device_row rows[] = {
 	{ "host", 0, false, host_instance },
 };
 
+const char *tn_host_device_name(size_t i)
+{
+	return i < TN_COUNT(rows) ? rows[i].name : NULL;
+}
+
 /* ---- services that are posted as dial strings ---- */
 
 struct dial_post {

@@ -14,6 +14,9 @@
 #include "host/posix/loop.h"
 #include "host/posix/procfs.h"
 
+/* The names of the devices, in the table's order; NULL behind the last. */
+const char *tn_host_device_name(size_t i);
+
 /* A node on h's loop, with all devices. NULL: no memory. */
 struct tn_node *tn_host_node_new(struct tn_host_loop *h);
 
