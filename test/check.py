@@ -94,6 +94,7 @@ SUITES = [
     e2e('export'),
     e2e('compose'),
     e2e('devices'),
+    e2e('cmd'),
     e2e('man'),
     e2e('imports'),
     e2e('dialects'),

@@ -2,6 +2,8 @@
 
 #include "cmd/say.h"
 
+#include <string.h>
+
 static bool take(struct tn_compose *c, const struct cmd_given *g)
 {
 	switch (g->id) {
@@ -35,4 +37,18 @@ int cmd_say_compose(const char *what, const struct tn_compose *c)
 {
 	cmd_say(what, c->what, c->error);
 	return CMD_FAILED;
+}
+
+static bool is_cmd(const char *src)
+{
+	return strcmp(src, "#cmd") == 0 || strncmp(src, "#cmd/", 5) == 0;
+}
+
+bool cmd_gives_commands(const struct tn_compose *c, const struct cmd_args *a)
+{
+	bool given = a->command->bit == CMD_EXPORT && a->n_words > 0 && is_cmd(a->words[0]);
+
+	for (size_t i = 0; i < c->n; i++)
+		given = given || (!c->ops[i].is_file && is_cmd(c->ops[i].src));
+	return given;
 }

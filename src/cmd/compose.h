@@ -14,4 +14,10 @@ bool cmd_compose(struct tn_compose *c, const struct cmd_args *a);
 /* Says what c's last failure was. Returns CMD_FAILED. */
 int cmd_say_compose(const char *what, const struct tn_compose *c);
 
+/*
+ * Whether #cmd was given on the command line: as SRC of an option, or as a word of it. Only then may it be named, by whoever:
+ * a name space file, a change while it runs.
+ */
+bool cmd_gives_commands(const struct tn_compose *c, const struct cmd_args *a);
+
 #endif

@@ -337,6 +337,8 @@ static int export(struct export *e)
 		    "is no name in what was composed: use -m");
 	if (status == CMD_OK)
 		status = cmd_place_start(&e->place, e->compose.clean) ? CMD_OK : CMD_FAILED;
+	if (status == CMD_OK && cmd_gives_commands(&e->compose, e->a))
+		tn_host_node_cmd(e->place.node);
 	if (status == CMD_OK && !tn_compose_apply(&e->compose, e->place.proc))
 		status = cmd_say_compose("export", &e->compose);
 	if (status == CMD_OK)

@@ -88,6 +88,7 @@ int cmd_run(const struct cmd_args *a)
 		run.no_mount = cmd_has(a, OPT_NO_MOUNT);
 		run.pids = cmd_has(a, OPT_PIDS);
 		run.keep = cmd_value(a, OPT_KEEP);
+		run.commands = cmd_gives_commands(&compose, a);
 		run.argv = program(a, words);
 		status = tn_run(&run);
 	}

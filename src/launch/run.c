@@ -137,6 +137,8 @@ static int make_model(struct server *s)
 	s->node = tn_host_node_new(s->hl);
 	if (s->node)
 		tn_host_node_files_with(s->node, &files);
+	if (s->node && s->run->commands)
+		tn_host_node_cmd(s->node);
 	s->proc = s->node ? tn_host_proc_clean(s->node) : NULL;
 	s->shadow = s->proc ? tn_shadow_new(s->hl, s->proc) : NULL;
 	s->changes = s->shadow ? tn_changes_new(s->proc, s->shadow) : NULL;

@@ -11,6 +11,7 @@ struct tn_run {
 	struct tn_compose *compose; /* what the command line says; ->clean, ->read_only with it */
 	bool no_mount;              /* CMD may mount nothing and name few devices: RFNOMNT */
 	bool pids;
+	bool commands; /* #cmd may be named */
 	const char *
 	    keep; /* a name (control.h): it goes on when argv has ended, until it is asked to end; NULL: it does not */
 	char *const *argv; /* what to run, terminated by NULL */

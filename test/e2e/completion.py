@@ -13,7 +13,7 @@ import time
 
 from bench import PATIENCE, Failed, case
 
-DEVICES = ['#root', '#mntgen', '#ram', '#env', '#srv', '#cons', '#fd', '#pipe', '#proc', '#ns', '#host/']
+DEVICES = ['#root', '#mntgen', '#ram', '#env', '#srv', '#cons', '#fd', '#pipe', '#proc', '#ns', '#cmd', '#host/']
 
 
 def table(b):

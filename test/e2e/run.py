@@ -17,7 +17,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, '../tool')]
 sys.dont_write_bytecode = True
 import bench
 
-FILES = ['usage', 'completion', 'commands', 'progress', 'export', 'compose', 'devices', 'man', 'imports', 'launch_process', 'launch_terminal',
+FILES = ['usage', 'completion', 'commands', 'progress', 'export', 'compose', 'devices', 'cmd', 'man', 'imports', 'launch_process', 'launch_terminal',
          'launch_machine', 'launch_host', 'launch_live', 'launch_notify',
          'launch_load', 'launch_churn', 'launch_spaces']
 

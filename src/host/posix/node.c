@@ -11,6 +11,7 @@
 #include "fs/pipe.h"
 #include "fs/ram.h"
 #include "fs/root.h"
+#include "host/posix/cmdrun.h"
 #include "host/posix/dial.h"
 #include "host/posix/fdio.h"
 #include "host/posix/host.h"
@@ -35,6 +36,8 @@ struct node {
 	struct tn_srv *srv;
 	struct tn_hostfs_options files_with;
 	struct tn_procfs_options procs;
+	struct tn_server *commands; /* NULL: #cmd is off, or nobody has named it */
+	bool has_cmd;
 	enum tn_err (*ns)(struct tn_proc *p, struct tn_server **out);
 };
 
@@ -169,6 +172,18 @@ static enum tn_err proc_instance(struct tn_proc *p, struct tn_str spec, struct t
 	return n->processes ? shared(n->processes, out) : TN_ENOMEM;
 }
 
+static enum tn_err cmd_instance(struct tn_proc *p, struct tn_str spec, struct tn_server **out)
+{
+	struct node *n = node_of(p);
+
+	(void)spec;
+	if (!n->has_cmd)
+		return TN_EACCES;
+	if (!n->commands)
+		n->commands = tn_cmdrun_new(n->h);
+	return n->commands ? shared(n->commands, out) : TN_ENOMEM;
+}
+
 /* product.md 3. Allowed: RFNOMNT's five (namespace-semantics.md 8). */
 static const struct tn_device_row rows[] = {
 	{ "root", '/', false, root_instance },
@@ -181,6 +196,7 @@ static const struct tn_device_row rows[] = {
 	{ "pipe", '|', true, pipe_instance },
 	{ "proc", 'p', true, proc_instance },
 	{ "ns", 0, false, ns_instance },
+	{ "cmd", 0, false, cmd_instance },
 	{ "host", 0, false, host_instance },
 };
 
@@ -371,9 +387,15 @@ void tn_host_node_free(struct tn_node *node)
 	if (n->srv)
 		tn_srv_put(n->srv);
 	tn_server_put(n->processes);
+	tn_server_put(n->commands);
 	tn_server_put(n->files);
 	tn_server_put(n->root);
 	tn_free(n);
+}
+
+void tn_host_node_cmd(struct tn_node *node)
+{
+	((struct node *)node->host)->has_cmd = true;
 }
 
 /* Made when first asked for: whoever uses no files of the host holds no descriptors of it. */

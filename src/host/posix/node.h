@@ -44,6 +44,9 @@ struct tn_srv *tn_host_node_srv(struct tn_node *node);
 void tn_host_node_ns(struct tn_node *node,
     enum tn_err (*instance)(struct tn_proc *p, struct tn_server **out));
 
+/* From now on #cmd may be named, which runs commands (cmdrun.h). At first: TN_EACCES. */
+void tn_host_node_cmd(struct tn_node *node);
+
 /*
  * Which processes #proc shows, and their `ns` (procfs.h; copied). At first: those of this user, and what the kernel has
  * mounted for them. `tenon run` says which are inside. Who has attached before keeps what he sees.
