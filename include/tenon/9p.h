@@ -16,8 +16,18 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 #define TN_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* For the last member of a struct that Tenon alone allocates: C++ has no arrays without a length. */
+#ifdef __cplusplus
+#define TN_FLEXIBLE 1
+#else
+#define TN_FLEXIBLE
+#endif
 
 /* Each says more than those before it. The last is spoken between two Tenons: 9P2000.L, and what is added to it. */
 enum tn_dialect { TN_9P2000, TN_9P2000_U, TN_9P2000_L, TN_9P2000_TENON, TN_DIALECTS };
@@ -83,7 +93,11 @@ struct tn_str {
 	uint32_t len; /* bytes */
 };
 
+#ifdef __cplusplus
+#define TN_STR(literal) (tn_str{ (literal), sizeof(literal) - 1 })
+#else
 #define TN_STR(literal) ((struct tn_str){ (literal), sizeof(literal) - 1 })
+#endif
 
 /* A file's identity at its server. Two files of one server have different paths as long as both exist. intro(5). */
 struct tn_qid {
@@ -215,9 +229,17 @@ struct tn_dirent {
 	uint8_t type;    /* Linux's DT_ numbers */
 	struct tn_str name;
 };
+
+/*
+ * decode takes an entry from the front of buf, bytes used in *used. encode returns the bytes used, 0 when they do not
+ * fit in `size`.
+ */
 enum tn_codec_err tn_dirent_decode(struct tn_dirent *d, const uint8_t *buf, size_t len, size_t *used);
 size_t tn_dirent_encode(const struct tn_dirent *d, uint8_t *buf, size_t size);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -3,8 +3,8 @@
  *
  * A request acts on a Chan; a Chan belongs to a file server; a name space turns names into Chans. A file server is a
  * tn_ops: functions indexed by the type of the request, all of one signature. What is not there is answered by an
- * honest default (src/core/server.c). A small server is even less: a tn_device, a table of files with the functions
- * for what is peculiar to it.
+ * honest default. A small server is even less: a tn_device, a table of files with the functions for what is peculiar to
+ * it.
  *
  * An operation answers (return TN_DONE), fails (return tn_fail(r, TN_EPERM)), or keeps the request:
  *
@@ -14,11 +14,14 @@
  *     return TN_LATER;
  *
  * Until tn_keep, names and data of r may lie in a buffer that is used again when the operation returns; tn_keep moves
- * them to where they stay until tn_respond. So tn_keep comes before r is shown to anybody else, and pointers into r
- * are taken after it; what an operation has put into the data of a read before is lost. A kept request can be flushed at any time: TN_FLUSH is called with that request, and the server
- * ends it soon, by tn_fail(r, TN_EINTR) and tn_respond or by its ordinary answer.
+ * them to where they stay until tn_respond. So tn_keep comes before r is shown to anybody else, and pointers into r are
+ * taken after it; what an operation has put into the data of a read before is lost. A kept request can be flushed at
+ * any time: TN_FLUSH is called with that request, and the server ends it soon, by tn_fail(r, TN_EINTR) and tn_respond
+ * or by its ordinary answer.
  *
- * Threads: a server and its Chans and requests are touched on its home loop only.
+ * Threads: a server and its Chans and requests are touched on its home loop only: in its operations, tasks and timers.
+ * In a program that uses <tenon.h> the home loop is tn_home(), and whichever thread is in a call may turn it. Who is on
+ * another thread posts a task. Nothing here waits; and calls of <tenon.h>, which do, are refused inside of it.
  */
 #ifndef TENON_SERVER_H
 #define TENON_SERVER_H
@@ -28,9 +31,12 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 /* clang-format off */
-/* Rows of src/core/err.c: symbol, Plan 9's text, errno of Linux. */
+/* Each has Plan 9's text and Linux's errno: tn_err_text, tn_err_linux. New ones are added before TN_ERRS only. */
 enum tn_err {
 	TN_OK,
 	/* the classes of the oracle */
@@ -68,8 +74,8 @@ struct tn_req;
 struct tn_chan;
 struct tn_server;
 struct tn_change;
-struct tn_path; /* src/core/path.h */
-struct tn_loop; /* src/core/loop.h */
+struct tn_path; /* opaque: the name of a Chan */
+struct tn_loop; /* opaque: a home loop */
 
 /* Who asks. Counted (tn_user_get, tn_user_put); immutable. */
 struct tn_user {
@@ -77,7 +83,7 @@ struct tn_user {
 	uint32_t uid;    /* TN_NONUNAME: none is known */
 	uint32_t gid;    /* the same */
 	uint32_t len;    /* of name */
-	char name[];     /* not terminated; what Tattach said, or the host's user */
+	char name[TN_FLEXIBLE]; /* not terminated; what Tattach said, or the host's user */
 };
 
 /*
@@ -125,6 +131,20 @@ enum { TN_XATTR_CREATE = 1, TN_XATTR_REPLACE = 2, TN_XATTR_REMOVE = 4 };
 /* Bytes of an attribute's value or of a list of names, and of a name, that no server need go beyond: Linux's. */
 enum { TN_XATTR_MAX = 65536, TN_XATTR_NAME_MAX = 255 };
 
+/*
+ * How bind and mount put something at a name: one of the first three, and others of them. bind(2). TN_CREATE_HERE is
+ * Plan 9's MCREATE: files may be created in this member of the union. TN_CACHE (MCACHE) is accepted and shown, no more.
+ */
+enum tn_mount_flag {
+	TN_REPL = 0,
+	TN_BEFORE = 1,
+	TN_AFTER = 2,
+	TN_ORDER = 3, /* the bits of the order; both is no order */
+	TN_CREATE_HERE = 4,
+	TN_CACHE = 16,
+	TN_MOUNT_FLAGS = 3 | 4 | 16
+};
+
 /* u.lock.type: the numbers of 9P2000.L. */
 enum { TN_LK_READ = 0, TN_LK_WRITE = 1, TN_LK_UNLOCK = 2 };
 
@@ -134,7 +154,7 @@ enum { TN_LK_READ = 0, TN_LK_WRITE = 1, TN_LK_UNLOCK = 2 };
  */
 struct tn_req {
 	uint8_t type;  /* enum tn_req_type */
-	uint8_t state; /* src/core/req.c */
+	uint8_t state; /* Tenon's own */
 	uint16_t err;  /* enum tn_err: the answer's first word */
 	uint32_t flags;
 	const struct tn_owner *owner;
@@ -258,9 +278,9 @@ struct tn_req {
 };
 
 /*
- * TN_WATCH: whoever changes the directory chan, or a file by its name in it, owner->change hears of it. The request is kept
- * until it is flushed (TN_EINTR) or the directory is removed (TN_ENOENT); a connection that is lost is made again. No memory
- * grows while nobody listens: what is too much is lost, and said to be.
+ * TN_WATCH: whoever changes the directory chan, or a file by its name in it, owner->change hears of it. The request is
+ * kept until it is flushed (TN_EINTR) or the directory is removed (TN_ENOENT); a connection that is lost is made again.
+ * No memory grows while nobody listens: what is too much is lost, and said to be.
  */
 enum tn_change_what {
 	TN_CHANGE_BEGUN,   /* from here on; the first of all, and after each loss of a connection */
@@ -288,8 +308,9 @@ struct tn_statfs {
 };
 
 /*
- * A place in a file server: what a fid, a descriptor or a member of a union points at.
- * Counted (src/core/chan.h). The last put makes one TN_CLUNK, on the server's loop. server and user never change.
+ * A place in a file server: what a fid, a descriptor or a member of a union points at. Counted by Tenon: a server has
+ * it from the request that it is in until the TN_CLUNK, which comes once, on the server's loop. server and user never
+ * change.
  */
 struct tn_chan {
 	uint32_t refs;            /* atomic */
@@ -313,14 +334,21 @@ enum {
 	TN_CF_AUTH = 0x800000     /* an auth file */
 };
 
-/* The functions of a server, by type of request. NULL: the default of src/core/server.c. */
+/*
+ * The functions of a server, by type of request. NULL: an honest default, which promises nothing and changes nothing: a
+ * read is empty, a stat or an attach TN_ENOTSUP, a walk TN_ENOENT, a change TN_EACCES, a rename or link TN_EXDEV, an
+ * open or a clunk does nothing and is well.
+ */
 struct tn_ops {
 	const char *name; /* "ram"; for logs and ns */
 	enum tn_status (*op[TN_REQ_TYPES])(struct tn_req *r);
 	void (*free)(struct tn_server *s); /* the last reference went; frees s->data and s itself */
 };
 
-/* An instance of a file server: one attach, or a tree that all attaches share. Counted (src/core/server.h). */
+/*
+ * An instance of a file server: one attach, or a tree that all attaches share. Counted; made by tn_server_init or
+ * tn_device_server.
+ */
 struct tn_server {
 	uint32_t refs; /* atomic */
 	uint32_t flags; /* TN_SF bits */
@@ -341,21 +369,107 @@ enum {
 	TN_SF_SHARED = 64   /* others change its files without a request here: the host's. REMOTE: so it is anyway */
 };
 
+/* ---- instances ---- */
+
+/*
+ * Fills *s, which the server's author has allocated and ops->free frees: one reference, which is the caller's, no
+ * flags, an instance number that is new, label = ops->name. `ops` and `home` live longer than s.
+ */
+void tn_server_init(struct tn_server *s, const struct tn_ops *ops, struct tn_loop *home, void *data);
+
+/*
+ * One reference more (returns s); one less. The last one calls ops->free, on the thread that gives it up: a server that
+ * served nobody any more. tn_server_put takes NULL. Threads: any.
+ */
+struct tn_server *tn_server_get(struct tn_server *s);
+void tn_server_put(struct tn_server *s);
+
 /* ---- for operations ---- */
 
-/* Makes r fail. For `return tn_fail(r, TN_EPERM);`. tn_fail_words: with the server's own text, copied. */
+/*
+ * Makes r fail. For `return tn_fail(r, TN_EPERM);`: returns TN_DONE. tn_fail_words: with the server's own text, `len`
+ * bytes, copied; without memory for it the error's own text must do. intro(5), Rerror.
+ */
 enum tn_status tn_fail(struct tn_req *r, enum tn_err err);
 enum tn_status tn_fail_words(struct tn_req *r, enum tn_err err, const char *text, size_t len);
 
-/* See the head of this file. false: r has failed with TN_ENOMEM; return TN_DONE. */
+/*
+ * Keeps r beyond the operation: see the head of this file. true: r stays, with its names and data, until tn_respond;
+ * the operation returns TN_LATER. false: r has failed with TN_ENOMEM; return TN_DONE.
+ */
 bool tn_keep(struct tn_req *r);
 
 /* Answers a kept request, once, on the server's loop. From then on r is not the server's any more. */
 void tn_respond(struct tn_req *r);
 
-/* Answers of common shapes. text: what a read of a file with this content at r's offset gives; copied. */
+/* Whether the end of r, which is kept, has been asked for: for servers that look before they go on. flush(5). */
+bool tn_req_flushed(const struct tn_req *r);
+
+/*
+ * Answers of common shapes; both return TN_DONE. text: what a read of a file with this content, `len` bytes, at r's
+ * offset gives; copied. stat: *st and its strings are borrowed for the call. read(5), stat(5).
+ */
 enum tn_status tn_reply_text(struct tn_req *r, const char *text, size_t len);
 enum tn_status tn_reply_stat(struct tn_req *r, const struct tn_stat *st);
+
+/*
+ * Whether a file may be given this name: TN_OK; TN_EEMPTYNAME, TN_ENAMETOOLONG (over 255 bytes), TN_EEXIST ("." and
+ * ".."), TN_EBADCHAR (a slash or a NUL). The rules of intro(5) and of Unix, for TN_CREATE and renames.
+ */
+enum tn_err tn_new_name_check(struct tn_str name);
+
+/* One reference more (returns u); one less, and the last one frees it. tn_user_put takes NULL. Threads: any. */
+struct tn_user *tn_user_get(struct tn_user *u);
+void tn_user_put(struct tn_user *u);
+
+/* ---- errors ---- */
+
+/*
+ * The faces of an error: Plan 9's text, constant and never NULL; Linux's errno (0 for TN_OK), whatever this host's
+ * numbers are; the symbol, "TN_ENOENT". Threads: any. errstr(2).
+ */
+const char *tn_err_text(enum tn_err err);
+uint32_t tn_err_linux(enum tn_err err);
+const char *tn_err_name(enum tn_err err);
+
+/* ---- later, and from other threads ---- */
+
+/* A piece of work for later, embedded in whatever it is about. fn is called once for each defer or post, on the loop. */
+struct tn_task {
+	struct tn_task *next;
+	void (*fn)(struct tn_task *task);
+	bool queued;
+};
+
+/* A moment to be called at, embedded likewise. at_ns 0: not set. fn is called once, on the loop. */
+struct tn_timer {
+	struct tn_timer *next, *prev;
+	uint64_t at_ns; /* by tn_now_ns */
+	void (*fn)(struct tn_timer *timer);
+};
+
+/*
+ * Runs the task soon, behind what is queued already; one that is queued is left where it is. tn_loop_forget takes a
+ * deferred task out again, before what it is embedded in is freed (not a posted one). On the loop.
+ */
+void tn_loop_defer(struct tn_loop *loop, struct tn_task *task);
+void tn_loop_forget(struct tn_loop *loop, struct tn_task *task);
+
+/*
+ * tn_loop_defer from any thread, and from inside the loop: how what another thread has found out comes to a server,
+ * whose function fn then is on its loop and may tn_respond. The task must not be posted again before it has run.
+ */
+void tn_loop_post(struct tn_loop *loop, struct tn_task *task);
+
+/*
+ * Sets the timer (anew) to a moment of tn_now_ns; stops it, if it is set. Before the timer's memory goes it is stopped.
+ * On the loop.
+ */
+void tn_timer_set(struct tn_loop *loop, struct tn_timer *timer, uint64_t at_ns);
+void tn_timer_stop(struct tn_loop *loop, struct tn_timer *timer);
+
+/* Nanoseconds since some start, never going back. Threads: any. */
+uint64_t tn_now_ns(void);
 
 /* ---- a server as a table ---- */
 
@@ -384,13 +498,18 @@ struct tn_device {
 };
 
 /*
- * Makes an instance that serves `device`; `data` becomes server->data and is handed to `free_data` at the end (NULL:
- * nothing to free). One reference, the caller's. NULL: no memory. The row of an open file: tn_file_of(r->chan).
+ * Makes an instance that serves `device` (which stays); `data` becomes server->data and is handed to `free_data` at the
+ * end (NULL: nothing to free). One reference, the caller's. NULL: no memory.
  */
 struct tn_server *tn_device_server(
     const struct tn_device *device, struct tn_loop *home, void *data, void (*free_data)(void *data));
+
+/* The row of a Chan of a tn_device_server, tn_file_of(r->chan): for functions that serve several. NULL: its root. */
 const struct tn_file *tn_file_of(const struct tn_chan *c);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

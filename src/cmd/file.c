@@ -43,7 +43,7 @@ struct cmd_file *cmd_file_new(const struct tn_stat *st)
 	return f;
 }
 
-static void take_entry(void *arg, const struct tn_stat *st)
+static bool take_entry(void *arg, const struct tn_stat *st)
 {
 	struct cmd_files *files = arg;
 	struct cmd_file **more;
@@ -53,7 +53,7 @@ static void take_entry(void *arg, const struct tn_stat *st)
 		more = realloc(files->file, (files->n ? files->n * 2 : 1) * sizeof(*more));
 		if (!more) {
 			files->no_memory = true;
-			return;
+			return true;
 		}
 		files->file = more;
 	}
@@ -62,6 +62,7 @@ static void take_entry(void *arg, const struct tn_stat *st)
 		files->file[files->n++] = f;
 	else
 		files->no_memory = true;
+	return true;
 }
 
 int cmd_files_read(struct cmd_place *p, const char *directory, bool with_stats,

@@ -45,7 +45,5 @@ void tn_reaper_free(struct tn_reaper *reaper);
 
 /* Users. `name` is copied. */
 struct tn_user *tn_user_new(struct tn_str name, uint32_t uid, uint32_t gid);
-struct tn_user *tn_user_get(struct tn_user *u);
-void tn_user_put(struct tn_user *u);
 
 #endif

@@ -1,20 +1,11 @@
 /*
  * Errors. Each has two faces from birth: Plan 9's text and Linux's errno (the numbers of 9P2000.L, which are the same
- * on every host). A server's own words may travel beside the number: tn_fail_words in tenon/server.h.
+ * on every host). A server's own words may travel beside the number: tn_fail_words in tenon/server.h, where the faces are.
  */
 #ifndef TN_CORE_ERR_H
 #define TN_CORE_ERR_H
 
 #include "tenon/server.h"
-
-/* Plan 9's text; never NULL. */
-const char *tn_err_text(enum tn_err err);
-
-/* Linux's errno as a number of the wire. 0 for TN_OK. */
-uint32_t tn_err_linux(enum tn_err err);
-
-/* The symbol, "TN_ENOENT"; for logs and tests. */
-const char *tn_err_name(enum tn_err err);
 
 /*
  * The error that a server's text means: an exact text of the table, or one of the well-known spellings of other

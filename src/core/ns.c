@@ -255,7 +255,7 @@ static void table_remove(struct tn_ns_table *t, struct head *h)
 
 /* ---- name spaces ---- */
 
-struct tn_ns *tn_ns_new(const struct tn_ns_limits *limits)
+struct tn_ns *tn_ns_empty(const struct tn_ns_limits *limits)
 {
 	struct tn_ns *ns = tn_alloc(sizeof(*ns));
 
@@ -271,7 +271,7 @@ struct tn_ns *tn_ns_new(const struct tn_ns_limits *limits)
 	return ns;
 }
 
-struct tn_ns *tn_ns_fork(struct tn_ns *ns)
+struct tn_ns *tn_ns_copy(struct tn_ns *ns)
 {
 	struct tn_ns *new = tn_alloc(sizeof(*new));
 
@@ -286,7 +286,7 @@ struct tn_ns *tn_ns_fork(struct tn_ns *ns)
 
 struct tn_ns *tn_ns_clean(struct tn_ns *ns)
 {
-	struct tn_ns *new = tn_ns_new(&ns->limits);
+	struct tn_ns *new = tn_ns_empty(&ns->limits);
 
 	if (new)
 		new->forbids = ns->forbids;
@@ -312,6 +312,26 @@ void tn_ns_clear(struct tn_ns *ns)
 	struct tn_ns_table *old = ns->table;
 
 	ns->table = NULL;
+	ns->version++;
+	tn_ns_table_put(old);
+}
+
+static uint64_t later_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+void tn_ns_become(struct tn_ns *ns, const struct tn_ns *from)
+{
+	struct tn_ns_table *old = ns->table;
+
+	if (from->table)
+		tn_count_up(&from->table->refs);
+	ns->table = from->table;
+	ns->forbids |= from->forbids;
+	/* Numbers that were given are not given anew, whatever `from` was made of. */
+	ns->last_id = later_of(ns->last_id, from->last_id);
+	ns->last_serial = later_of(ns->last_serial, from->last_serial);
 	ns->version++;
 	tn_ns_table_put(old);
 }

@@ -8,16 +8,6 @@
 
 #include "core/chan.h"
 
-enum tn_mount_flag {
-	TN_REPL = 0,
-	TN_BEFORE = 1,
-	TN_AFTER = 2,
-	TN_ORDER = 3,
-	TN_CREATE_HERE = 4, /* MCREATE: files may be created in this member */
-	TN_CACHE = 16,      /* MCACHE: accepted, shown by ns */
-	TN_MOUNT_FLAGS = 3 | 4 | 16
-};
-
 struct tn_ns_limits {
 	uint32_t mounts_max; /* members in all heads; 0: 4096 */
 	uint32_t union_max;  /* members of one head; 0: 256 */
@@ -43,8 +33,8 @@ struct tn_members {
 	struct tn_member m[];
 };
 
-struct tn_ns *tn_ns_new(const struct tn_ns_limits *limits); /* NULL limits: defaults */
-struct tn_ns *tn_ns_fork(struct tn_ns *ns); /* RFNAMEG: costs a count until either side changes */
+struct tn_ns *tn_ns_empty(const struct tn_ns_limits *limits); /* NULL limits: defaults */
+struct tn_ns *tn_ns_copy(struct tn_ns *ns); /* RFNAMEG: costs a count until either side changes */
 struct tn_ns *tn_ns_clean(
     struct tn_ns *ns); /* RFCNAMEG: empty, but what is forbidden stays forbidden */
 struct tn_ns *tn_ns_get(struct tn_ns *ns);
@@ -109,6 +99,12 @@ bool tn_ns_forbids(const struct tn_ns *ns);
 
 /* Unmounts everything. What is forbidden stays so. For the end of a program: a name space may hold itself. */
 void tn_ns_clear(struct tn_ns *ns);
+
+/*
+ * ns shows from now on what `from` does (a copy of it that was changed): for all who have it, in one step. What is forbidden
+ * in either is.
+ */
+void tn_ns_become(struct tn_ns *ns, const struct tn_ns *from);
 
 /* A number that moves with every change: for whoever caches what a name led to. */
 uint64_t tn_ns_version(const struct tn_ns *ns);

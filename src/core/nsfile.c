@@ -511,7 +511,7 @@ static void print_member(void *arg, struct tn_chan *under, const struct tn_membe
 	end_line(p);
 }
 
-enum tn_err tn_ns_print(struct tn_proc *proc, bool true_specs,
+enum tn_err tn_ns_lines(struct tn_proc *proc, bool true_specs,
     const char *(*server)(void *arg, const struct tn_chan *c),
     void (*line)(void *arg, const char *text), void *arg)
 {

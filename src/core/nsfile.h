@@ -46,7 +46,7 @@ void tn_ns_script_free(struct tn_ns_script *s);
  * The lines of ns(1) for p's name space and its current directory, one call of `line` each, terminated, quoted as rc
  * does, without newline. server(arg, chan) names the server of a mounted root ("tcp!host!564").
  */
-enum tn_err tn_ns_print(struct tn_proc *p, bool true_specs, const char *(*server)(void *arg, const struct tn_chan *c),
+enum tn_err tn_ns_lines(struct tn_proc *p, bool true_specs, const char *(*server)(void *arg, const struct tn_chan *c),
     void (*line)(void *arg, const char *text), void *arg);
 
 /* rc's quotes: the word as it must be written to be one word. Returns the length, as if buf were large enough. */

@@ -84,7 +84,7 @@ struct tn_proc *tn_proc_new(struct tn_node *node, struct tn_user *user)
 	p->refs = 1;
 	p->node = node;
 	p->user = user ? tn_user_get(user) : NULL;
-	p->ns = tn_ns_new(NULL);
+	p->ns = tn_ns_empty(NULL);
 	if (!p->ns)
 		goto put;
 	p->slash = root_of(p);

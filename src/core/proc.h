@@ -58,7 +58,7 @@ struct tn_proc *tn_proc_copy(struct tn_proc *p);
 struct tn_proc *tn_proc_get(struct tn_proc *p);
 void tn_proc_put(struct tn_proc *p);
 
-/* Another name space, another current directory; the reference is taken. rfork(2): tn_proc_set_ns(p, tn_ns_fork(p->ns)). */
+/* Another name space, another current directory; the reference is taken. rfork(2): tn_proc_set_ns(p, tn_ns_copy(p->ns)). */
 void tn_proc_set_ns(struct tn_proc *p, struct tn_ns *ns);
 void tn_proc_set_dot(struct tn_proc *p, struct tn_chan *dot);
 

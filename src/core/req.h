@@ -34,9 +34,6 @@ void tn_req_wait(struct tn_req *r);
 /* Kept and not yet answered. */
 bool tn_req_pending(const struct tn_req *r);
 
-/* r was flushed: for servers that look before they go on. */
-bool tn_req_flushed(const struct tn_req *r);
-
 /* The text of r's error: the server's words, else the table's. Terminated. */
 const char *tn_req_text(const struct tn_req *r);
 

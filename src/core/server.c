@@ -10,16 +10,16 @@ enum { NAME_MAX_BYTES = 255 };
 
 void tn_server_init(struct tn_server *s, const struct tn_ops *ops, struct tn_loop *home, void *data)
 {
-	static uint32_t
-	    instances; /* never used anew; the home loop's number makes it unique enough for hashing too */
+	static uint32_t lock, instances; /* never used anew; servers are made on any thread */
 
 	s->refs = 1;
 	s->flags = 0;
 	s->ops = ops;
 	s->data = data;
 	s->home = home;
-	tn_count_up(&instances);
-	s->instance = tn_count_read(&instances);
+	tn_lock(&lock);
+	s->instance = ++instances;
+	tn_unlock(&lock);
 	s->label = ops->name;
 }
 

@@ -245,6 +245,11 @@ static enum tn_err check_path(struct tn_str path)
 	return TN_OK;
 }
 
+bool tn_rootfs_is(const struct tn_server *s)
+{
+	return s->ops == &root_ops;
+}
+
 enum tn_err tn_rootfs_add(struct tn_server *s, struct tn_str path, bool is_dir)
 {
 	struct root *t = root_of(s);

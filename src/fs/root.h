@@ -11,6 +11,9 @@
 /* A tree with nothing in it. One reference. NULL: no memory. */
 struct tn_server *tn_rootfs_new(struct tn_loop *home);
 
+/* The server is such a tree. */
+bool tn_rootfs_is(const struct tn_server *s);
+
 /*
  * Makes "/a/b/c", and the directories above it that are not there: a directory, or an empty file (a file can be mounted
  * on files only). One of the same kind that is there already will do. It stays as long as the tree.

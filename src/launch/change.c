@@ -90,7 +90,7 @@ static const char *label_of(void *arg, const struct tn_chan *c)
 static struct outcome print_ns(struct tn_changes *ch, const char *argument)
 {
 	struct outcome o = { 0 };
-	enum tn_err err = tn_ns_print(ch->proc, strcmp(argument, "specs") == 0, label_of, add_line,
+	enum tn_err err = tn_ns_lines(ch->proc, strcmp(argument, "specs") == 0, label_of, add_line,
 	    &o.text);
 
 	if (err)
@@ -338,25 +338,13 @@ static struct item *enqueue(struct tn_changes *ch, const char *line, size_t len)
 	return item;
 }
 
-/* "NAME: NAME: CAUSE": the longest end that is known as an error. Some have a colon in them: those of limits. */
-static enum tn_err err_of_words(struct tn_str words)
-{
-	enum tn_err err = tn_err_of_text(words);
-
-	for (uint32_t i = 0; err == TN_EREMOTE && i + 1 < words.len; i++) {
-		if (words.s[i] == ':' && words.s[i + 1] == ' ')
-			err = tn_err_of_text((struct tn_str){ words.s + i + 2, words.len - i - 2 });
-	}
-	return err;
-}
-
 /* A request's answer: what whence gives is read on the same Chan. The words of an error are those that were said. */
 static void answer_request(struct tn_req *r, const struct outcome *o)
 {
 	struct tn_str words = { o->error, o->error ? (uint32_t)strlen(o->error) : 0 };
 
 	if (o->error)
-		tn_fail_words(r, err_of_words(words), words.s, words.len);
+		tn_fail_words(r, tn_err_of_words(words), words.s, words.len);
 	else if (o->text)
 		tn_nsdev_answer(r, o->text, strlen(o->text));
 	tn_respond(r);

@@ -97,7 +97,7 @@ char *tn_state_text(struct tn_proc *proc, const struct tn_state *state)
 	if (state->keep)
 		put_line(t.to, "keep", state->keep);
 	put_program(t.to, state->argv);
-	tn_ns_print(proc, false, label_of, put_mount, &t);
+	tn_ns_lines(proc, false, label_of, put_mount, &t);
 	tn_ns_each(proc->ns, put_link, &t);
 	if (fclose(t.to) == 0)
 		return text;

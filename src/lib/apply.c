@@ -25,7 +25,9 @@ struct apply {
 
 static bool fail_call(struct apply *a, const char *what)
 {
-	return tn_compose_fail(a->c, what, tn_call_text());
+	tn_compose_fail(a->c, what, tn_call_text());
+	a->c->err = tn_call_err();
+	return false;
 }
 
 struct tn_server *tn_mount_dial(struct tn_loop *loop, const char *dial,
@@ -61,8 +63,10 @@ struct tn_server *tn_mount_dial(struct tn_loop *loop, const char *dial,
 static struct tn_user *user_called(const char *name)
 {
 	struct tn_str text = { name, (uint32_t)strlen(name) };
-	const struct passwd *known = getpwnam(name);
+	struct passwd entry, *known = NULL;
+	char buf[16384];
 
+	getpwnam_r(name, &entry, buf, sizeof(buf), &known);
 	return known ? tn_user_new(text, known->pw_uid, known->pw_gid)
 		     : tn_user_new(text, TN_NONUNAME, TN_NONUNAME);
 }
@@ -121,19 +125,37 @@ static bool is_below_root(struct tn_proc *p, const char *name, const struct tn_s
 	return shows;
 }
 
-/* In a clean name space mount points appear as they are named: in the root device, as far as nothing covers that. */
-static bool make_place(struct apply *a, const char *name, bool is_dir)
+/* The tree that mount points appear in: the name space's own root, if it is one; else the root device. Counted. */
+static enum tn_err root_tree(struct tn_proc *p, struct tn_server **out)
 {
-	struct tn_str spec, path = { name, (uint32_t)strlen(name) };
-	const struct tn_device_row *row = tn_device_find(a->p->node, TN_STR("/"), &spec);
+	struct tn_str spec;
+	const struct tn_device_row *row = tn_device_find(p->node, TN_STR("/"), &spec);
+
+	if (!tn_rootfs_is(p->slash->server))
+		return row ? row->instance(p, spec, out) : TN_ENODEV;
+	*out = tn_server_get(p->slash->server);
+	return TN_OK;
+}
+
+enum tn_err tn_compose_place(struct tn_proc *p, const char *name, bool is_dir)
+{
+	struct tn_str path = { name, (uint32_t)strlen(name) };
 	struct tn_server *root;
-	enum tn_err err = row ? row->instance(a->p, spec, &root) : TN_ENODEV;
+	enum tn_err err = root_tree(p, &root);
 
 	if (err == TN_OK) {
-		if (is_below_root(a->p, name, root))
+		if (is_below_root(p, name, root))
 			err = tn_rootfs_add(root, path, is_dir);
 		tn_server_put(root);
 	}
+	return err;
+}
+
+/* In a clean name space mount points appear as they are named, as far as nothing covers the root. */
+static bool make_place(struct apply *a, const char *name, bool is_dir)
+{
+	enum tn_err err = tn_compose_place(a->p, name, is_dir);
+
 	return err == TN_OK || tn_compose_fail(a->c, name, tn_err_text(err));
 }
 
@@ -206,6 +228,7 @@ static bool apply_mount(struct apply *a, const struct tn_compose_op *op)
 	server = tn_mount_dial(a->p->node->loop, op->src, &op->with, &err, a->c->error);
 	if (!server) {
 		snprintf(a->c->what, sizeof(a->c->what), "%s", op->src);
+		a->c->err = err;
 		ok = false;
 	} else if (op->with.read_only) {
 		ok = mount_read_only(a, q, server, aname, op);

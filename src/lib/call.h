@@ -1,7 +1,8 @@
 /*
  * Plan 9's system calls for a process's part (core/proc.h), blocking: each makes requests and turns the loop until they
- * are answered. For commands, tests and the oracle's driver; the inside of <tenon.h>. One thread, and never from inside
- * a callback of the loop. Errors: a negative return, then tn_call_err() and tn_call_text().
+ * are answered. For commands, tests and the oracle's driver; the inside of <tenon.h>. One thread, or one at a time: while
+ * one waits another may call (enter.c sees to that). Never from inside a callback of the loop. Errors: a negative return,
+ * then tn_call_err() and tn_call_text().
  */
 #ifndef TN_LIB_CALL_H
 #define TN_LIB_CALL_H
@@ -13,6 +14,12 @@
  * what is due and panics when nothing would ever happen.
  */
 extern void (*tn_call_turn)(struct tn_loop *loop);
+
+/* How a call waits until over(what): turns the loop as often as it takes, unless somebody has a better way (enter.c). */
+extern void (*tn_call_wait)(struct tn_loop *loop, bool (*over)(const void *what), const void *what);
+
+/* Makes err the last one; words (copied; NULL: none) say more. -1, or 0 for TN_OK. */
+int tn_call_set(enum tn_err err, const char *words);
 
 enum tn_err tn_call_err(void);
 const char *tn_call_text(void); /* the server's words, else the table's; until the next call */
@@ -33,7 +40,12 @@ int tn_call_chdir(struct tn_proc *p, const char *name);
 enum { TN_RF_NAMEG = 1, TN_RF_CNAMEG = 2, TN_RF_NOMNT = 4 };
 int tn_call_rfork(struct tn_proc *p, uint32_t how);
 
-/* Descriptors of p: small numbers, -1 on an error. open(2), read(2), stat(2), fd2path(2). */
+#define TN_CALL_FDS_MAX 65536 /* open files of a process; beyond it TN_ELIMIT_OPEN */
+
+/*
+ * Descriptors of p: small numbers, -1 on an error. open(2), read(2), stat(2), fd2path(2). One that is closed while a call
+ * uses it is gone at once; its file is, when the call is through.
+ */
 int tn_call_open(struct tn_proc *p, const char *name, uint32_t flags);
 int tn_call_create(struct tn_proc *p, const char *name, uint32_t flags, uint32_t perm);
 int64_t tn_call_read(struct tn_proc *p, int fd, void *buf, size_t size);
@@ -56,11 +68,12 @@ int tn_call_fwstat(struct tn_proc *p, int fd, const struct tn_stat *st);
 int tn_call_remove(struct tn_proc *p, const char *name);
 
 /*
- * The next entries of an open directory go to `each`; returns how many, 0 at the end, -1. `each` may be called on a
- * worker's thread, while this one waits. flags: TN_OF_STATS, or 0: names and kinds are enough.
+ * The next entries of an open directory go to `each`, until that says false: it has not taken this one, which comes again.
+ * Returns how many were taken, 0 at the end, -1. `each` may be called on a worker's thread, while this one waits. flags:
+ * TN_OF_STATS, or 0: names and kinds are enough.
  */
 int tn_call_dirread(struct tn_proc *p, int fd, uint32_t flags,
-    void (*each)(void *arg, const struct tn_stat *st), void *arg);
+    bool (*each)(void *arg, const struct tn_stat *st), void *arg);
 
 /* The Chan of a descriptor, borrowed; NULL: no such one. Puts a Chan (taken) into a free descriptor. */
 struct tn_chan *tn_call_chan(struct tn_proc *p, int fd);
@@ -74,6 +87,9 @@ int tn_call_name(struct tn_name *n);
 
 /* The Chan that a name leads to (want of name.h), counted; NULL: the error is told. */
 struct tn_chan *tn_call_walk(struct tn_proc *p, const char *name, enum tn_name_for want);
+
+/* Opens what n asks for (TN_FOR_OPEN, TN_FOR_CREATE) as a descriptor of `into`. */
+int tn_call_open_name(struct tn_name *n, struct tn_proc *into);
 
 /* Submits r, whose owner is tn_call_owner or has no need to be told, and waits for its answer. 0, or -1: r->err. */
 int tn_call_req(struct tn_req *r);

@@ -36,7 +36,29 @@ bool tn_compose_fail(struct tn_compose *c, const char *what, const char *cause)
 {
 	snprintf(c->what, sizeof(c->what), "%s", what);
 	snprintf(c->error, sizeof(c->error), "%s", cause);
+	c->err = TN_OK;
 	return false;
+}
+
+/* Words of limits have a colon in them. */
+enum tn_err tn_err_of_words(struct tn_str words)
+{
+	enum tn_err err = tn_err_of_text(words);
+
+	for (uint32_t i = 0; err == TN_EREMOTE && i + 1 < words.len; i++) {
+		if (words.s[i] == ':' && words.s[i + 1] == ' ')
+			err = tn_err_of_text((struct tn_str){ words.s + i + 2, words.len - i - 2 });
+	}
+	return err;
+}
+
+enum tn_err tn_compose_err(const struct tn_compose *c)
+{
+	enum tn_err err = c->err;
+
+	if (err == TN_OK)
+		err = tn_err_of_words((struct tn_str){ c->error, (uint32_t)strlen(c->error) });
+	return err == TN_OK || (err == TN_EREMOTE && c->err == TN_OK) ? TN_EINVAL : err;
 }
 
 /* A copy of text that lives as long as c. NULL: no memory, told. */
@@ -242,8 +264,11 @@ static bool check_source(struct tn_compose *c, const struct tn_compose_op *op, b
 	if (!tn_is_dial(op->src))
 		return true;
 	err = tn_dial_parse(&d, op->src, words);
-	if (err != TN_OK)
-		return tn_compose_fail(c, op->src, words[0] ? words : tn_err_text(err));
+	if (err != TN_OK) {
+		tn_compose_fail(c, op->src, words[0] ? words : tn_err_text(err));
+		c->err = err;
+		return false;
+	}
 	tn_dial_fini(&d);
 	return true;
 }
@@ -274,6 +299,18 @@ bool tn_compose_bind(struct tn_compose *c, const char *name_is_src, uint32_t fla
 	c->has_next = false;
 	c->next = (struct tn_mount_options){ .dialect = TN_DIALECTS };
 	return check_source(c, op, is_mount);
+}
+
+bool tn_compose_add(struct tn_compose *c, const char *name, const char *src,
+    const struct tn_mount_options *with)
+{
+	struct tn_compose_op *op = add_op(c, name);
+
+	if (!op)
+		return false;
+	op->src = src;
+	op->with = *with;
+	return check_source(c, op, true);
 }
 
 /* ---- -n ---- */
@@ -320,29 +357,40 @@ bool tn_compose_fail_where(struct tn_compose *c, const struct tn_ns_where *w)
 {
 	snprintf(c->what, sizeof(c->what), "%s:%u:%u", w->file, w->line, w->column);
 	snprintf(c->error, sizeof(c->error), "%s", w->what);
+	c->err = TN_EINVAL;
 	return false;
 }
 
 bool tn_compose_file(struct tn_compose *c, const char *path)
 {
-	struct tn_ns_where where = { 0 };
-	struct tn_compose_op *op;
-	char *name = keep_text(c, path);
 	size_t len;
-	char *text = name ? read_file(c, name, &len) : NULL;
+	char *text = read_file(c, path, &len);
+	bool ok = false;
+
+	if (text && c->has_next)
+		tn_compose_fail(c, path, "-o stands in front of it, which is for binds and mounts");
+	else if (text)
+		ok = tn_compose_text(c, path, text, len);
+	free(text);
+	return ok;
+}
+
+bool tn_compose_text(struct tn_compose *c, const char *path, const char *text, size_t len)
+{
+	struct tn_ns_where where = { 0 };
+	char *name = keep_text(c, path);
+	struct tn_compose_op *op = name ? add_op(c, name) : NULL;
 	enum tn_err err;
 
-	if (c->has_next)
-		tn_compose_fail(c, path, "-o stands in front of it, which is for binds and mounts");
-	op = text && !c->has_next ? add_op(c, name) : NULL;
-	if (!op) {
-		free(text);
+	if (!op)
 		return false;
+	if (len > TN_COMPOSE_FILE_MAX) {
+		c->n--;
+		return tn_compose_fail(c, name, "longer than 1 MiB");
 	}
 	op->is_file = true;
 	err = tn_ns_parse(&op->script, name, text, len, tn_compose_variable, NULL, false, NULL,
 	    &where);
-	free(text);
 	if (err == TN_OK)
 		return true;
 	c->n--;

@@ -46,6 +46,7 @@ struct tn_compose {
 	size_t n_texts;
 	char what[TN_COMPOSE_ERROR_SIZE];  /* of the last failure: the NAME it is about */
 	char error[TN_COMPOSE_ERROR_SIZE]; /* and the cause */
+	enum tn_err err; /* the same, if it was a call that failed; TN_OK: see tn_compose_err */
 };
 
 void tn_compose_init(struct tn_compose *c);
@@ -61,6 +62,25 @@ void tn_compose_fini(struct tn_compose *c);
 bool tn_compose_bind(struct tn_compose *c, const char *name_is_src, uint32_t flags, bool is_mount);
 bool tn_compose_with(struct tn_compose *c, const char *options);
 bool tn_compose_file(struct tn_compose *c, const char *path);
+
+/* `-n` for lines that are at hand, `len` bytes and a NUL; `name` (copied) is that of the file in what is said of them. */
+bool tn_compose_text(struct tn_compose *c, const char *name, const char *text, size_t len);
+
+/* SRC (a name or a dial string) at `name`; both stay, as what `with` points to. */
+bool tn_compose_add(struct tn_compose *c, const char *name, const char *src,
+    const struct tn_mount_options *with);
+
+/* Which error the last failure was: as far as its words tell, if nothing else does; TN_EINVAL for what cannot be read. */
+enum tn_err tn_compose_err(const struct tn_compose *c);
+
+/* "NAME: NAME: CAUSE": the longest end that is known as an error; TN_EREMOTE: none is. */
+enum tn_err tn_err_of_words(struct tn_str words);
+
+/*
+ * In an empty root mount points appear as they are named: makes `name` in it, if what is made there would be seen. TN_OK also
+ * when it would not. Blocks as lib/call.h does.
+ */
+enum tn_err tn_compose_place(struct tn_proc *p, const char *name, bool is_dir);
 
 /* Behind the last: an -o that no bind followed is an error. */
 bool tn_compose_end(struct tn_compose *c);

@@ -153,7 +153,7 @@ static void random_binds_unmounts_and_forks_are_as_the_model(void **state)
 	(void)state;
 	srand(20260707);
 	for (int i = 0; i < SPACES; i++)
-		ns[i] = tn_ns_new(NULL);
+		ns[i] = tn_ns_empty(NULL);
 	for (int step = 0; step < 20000; step++) {
 		int who = rand() % SPACES, from = 1 + rand() % (FILES - 1),
 		    at = 1 + rand() % (FILES - 1);
@@ -166,7 +166,7 @@ static void random_binds_unmounts_and_forks_are_as_the_model(void **state)
 			if (other == who)
 				break;
 			tn_ns_put(ns[other]);
-			ns[other] = tn_ns_fork(ns[who]);
+			ns[other] = tn_ns_copy(ns[who]);
 			m[other] = m[who];
 			break;
 		case 1:
@@ -195,7 +195,7 @@ static void random_binds_unmounts_and_forks_are_as_the_model(void **state)
 
 static void a_thousand_mount_points_are_found_and_taken_away(void **state)
 {
-	struct tn_ns *ns = tn_ns_new(NULL);
+	struct tn_ns *ns = tn_ns_empty(NULL);
 
 	(void)state;
 	for (uint64_t i = 1; i <= 1000; i++)
@@ -211,7 +211,7 @@ static void a_thousand_mount_points_are_found_and_taken_away(void **state)
 
 static void a_union_has_so_many_members_and_no_more(void **state)
 {
-	struct tn_ns *ns = tn_ns_new(&(struct tn_ns_limits){ .union_max = 5 });
+	struct tn_ns *ns = tn_ns_empty(&(struct tn_ns_limits){ .union_max = 5 });
 
 	(void)state;
 	for (int i = 0; i < 4; i++)
@@ -224,7 +224,7 @@ static void a_union_has_so_many_members_and_no_more(void **state)
 
 static void a_name_space_has_so_many_mounts_and_no_more(void **state)
 {
-	struct tn_ns *ns = tn_ns_new(&(struct tn_ns_limits){ .mounts_max = 4 });
+	struct tn_ns *ns = tn_ns_empty(&(struct tn_ns_limits){ .mounts_max = 4 });
 
 	(void)state;
 	for (uint64_t i = 1; i <= 4; i++)
@@ -263,7 +263,7 @@ static void kinds_and_flags_must_agree(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < TN_COUNT(kinds); i++) {
-		struct tn_ns *ns = tn_ns_new(NULL);
+		struct tn_ns *ns = tn_ns_empty(NULL);
 		struct tn_chan *source = kinds[i].file_source ? file(1) : dir(1);
 		struct tn_chan *target = kinds[i].file_target ? file(2) : dir(2);
 
@@ -278,14 +278,14 @@ static void kinds_and_flags_must_agree(void **state)
 
 static void where_it_is_forbidden_a_mount_is_refused_and_a_bind_is_not(void **state)
 {
-	struct tn_ns *ns = tn_ns_new(NULL), *clean, *fork;
+	struct tn_ns *ns = tn_ns_empty(NULL), *clean, *fork;
 	struct tn_chan *a = dir(1), *b = dir(2);
 
 	(void)state;
 	tn_ns_forbid(ns);
 	assert_int_equal(tn_ns_mount(ns, a, NULL, b, TN_REPL, ""), TN_ENOATTACH);
 	assert_int_equal(tn_ns_mount(ns, a, NULL, b, TN_REPL, NULL), TN_OK);
-	fork = tn_ns_fork(ns);
+	fork = tn_ns_copy(ns);
 	clean = tn_ns_clean(ns);
 	assert_true(tn_ns_forbids(fork));
 	assert_true(tn_ns_forbids(clean));
@@ -311,14 +311,14 @@ static bool count_allocs(size_t size)
 
 static void a_fork_costs_one_allocation_whatever_is_mounted(void **state)
 {
-	struct tn_ns *ns = tn_ns_new(NULL), *fork;
+	struct tn_ns *ns = tn_ns_empty(NULL), *fork;
 
 	(void)state;
 	for (uint64_t i = 1; i <= 100; i++)
 		assert_int_equal(bind(ns, 5000, i, TN_AFTER), TN_OK);
 	n_allocs = 0;
 	tn_alloc_hook = count_allocs;
-	fork = tn_ns_fork(ns);
+	fork = tn_ns_copy(ns);
 	tn_alloc_hook = NULL;
 	assert_int_equal(n_allocs, 1);
 	assert_string_equal(shown(fork, 100), "100 5000");
@@ -329,7 +329,7 @@ static void a_fork_costs_one_allocation_whatever_is_mounted(void **state)
 
 static void a_snapshot_stays_as_it_was(void **state)
 {
-	struct tn_ns *ns = tn_ns_new(NULL);
+	struct tn_ns *ns = tn_ns_empty(NULL);
 	struct tn_ns_table *then;
 	uint64_t version;
 
@@ -351,7 +351,7 @@ static void a_snapshot_stays_as_it_was(void **state)
 /* An open union directory knows by it that its mount point was taken away and made again. */
 static void a_head_made_anew_has_another_number(void **state)
 {
-	struct tn_ns *ns = tn_ns_new(NULL);
+	struct tn_ns *ns = tn_ns_empty(NULL);
 	uint64_t first, second, third;
 
 	(void)state;
@@ -380,7 +380,7 @@ static void put_number(void *arg, struct tn_chan *under, const struct tn_member 
 /* namespace-semantics.md 11: the order of the calls, the original before what brought it in. */
 static void all_is_told_in_the_order_of_the_calls(void **state)
 {
-	struct tn_ns *ns = tn_ns_new(NULL);
+	struct tn_ns *ns = tn_ns_empty(NULL);
 	char text[256] = "";
 
 	(void)state;
@@ -395,6 +395,38 @@ static void all_is_told_in_the_order_of_the_calls(void **state)
 	tn_ns_put(ns);
 }
 
+/* rfork(2): who shares a name space sees what is changed in it; a change that was tried out on a copy comes in one step. */
+static void a_name_space_becomes_what_its_copy_is(void **state)
+{
+	struct tn_ns *ns = tn_ns_empty(NULL), *copy;
+	uint64_t version, serial = 0, before = 0;
+	struct tn_chan *under;
+
+	(void)state;
+	bind(ns, 5, 1, TN_REPL);
+	version = tn_ns_version(ns);
+	tn_members_put(tn_ns_head_after(ns, &before, &under));
+	copy = tn_ns_clean(ns);
+	bind(copy, 6, 1, TN_REPL);
+	bind(copy, 7, 2, TN_REPL);
+	tn_ns_forbid(copy);
+	tn_ns_become(ns, copy);
+	bind(copy, 8, 3, TN_REPL);
+	assert_string_equal(shown(ns, 1), "6");
+	assert_string_equal(shown(ns, 2), "7");
+	assert_string_equal(shown(ns, 3), "");
+	assert_true(tn_ns_forbids(ns));
+	assert_true(tn_ns_version(ns) > version);
+	/* Numbers that were seen here are not given to other heads. */
+	bind(ns, 9, 4, TN_REPL);
+	for (struct tn_members *m; (m = tn_ns_head_after(ns, &serial, &under)) != NULL;)
+		tn_members_put(m);
+	assert_true(serial > before);
+	tn_ns_put(copy);
+	tn_ns_put(ns);
+	settle();
+}
+
 /* ---- memory ---- */
 
 /* Whichever allocation fails, the name space is as it was before or as it should be after. */
@@ -402,13 +434,13 @@ static void without_memory_nothing_has_changed(void **state)
 {
 	(void)state;
 	for (int k = 0; k < 64; k++) {
-		struct tn_ns *ns = tn_ns_new(NULL), *fork;
+		struct tn_ns *ns = tn_ns_empty(NULL), *fork;
 		struct tn_chan *a = dir(10), *b = dir(1);
 		enum tn_err mounted, taken, all;
 
 		for (uint64_t i = 1; i <= 6; i++)
 			bind(ns, 5000 + i, i, TN_AFTER); /* the next head makes the table grow */
-		fork = tn_ns_fork(ns);
+		fork = tn_ns_copy(ns);
 		allocs_left = k;
 		tn_alloc_hook = alloc_or_not;
 		mounted = tn_ns_mount(ns, a, NULL, b, TN_AFTER, "spec");
@@ -446,6 +478,7 @@ int main(void)
 		cmocka_unit_test(a_snapshot_stays_as_it_was),
 		cmocka_unit_test(a_head_made_anew_has_another_number),
 		cmocka_unit_test(all_is_told_in_the_order_of_the_calls),
+		cmocka_unit_test(a_name_space_becomes_what_its_copy_is),
 		cmocka_unit_test(without_memory_nothing_has_changed),
 	};
 

@@ -247,7 +247,7 @@ static void ns_prints_what_can_be_read_again(void **state)
 	(void)state;
 	make_names();
 	printed[0] = '\0';
-	assert_int_equal(tn_ns_print(p, false, server_name, put_line, NULL), TN_OK);
+	assert_int_equal(tn_ns_lines(p, false, server_name, put_line, NULL), TN_OK);
 	assert_string_equal(printed, "mount -c 'exec!ssh host' / 's p'\n"
 				     "bind '/d e' '/d e'\n"
 				     "mount -a 'exec!ssh host' '/d e'\n"
@@ -258,7 +258,7 @@ static void ns_prints_what_can_be_read_again(void **state)
 	assert_string_equal(s.lines[0].spec, "s p");
 	tn_ns_script_free(&s);
 	printed[0] = '\0';
-	assert_int_equal(tn_ns_print(p, true, server_name, put_line, NULL), TN_OK);
+	assert_int_equal(tn_ns_lines(p, true, server_name, put_line, NULL), TN_OK);
 	assert_non_null(strstr(printed, "mount -a 'exec!ssh host' '/d e' 's p'\n"));
 	drop_names();
 }
@@ -286,7 +286,7 @@ static void any_allocation_may_fail(void **state)
 		tn_alloc_hook = alloc_or_not;
 		parsed = tn_ns_parse(&s, "f", file, strlen(file), var, NULL, false, NULL, NULL);
 		allocs_left = k;
-		said = tn_ns_print(p, false, server_name, put_line, NULL);
+		said = tn_ns_lines(p, false, server_name, put_line, NULL);
 		tn_alloc_hook = NULL;
 		if (parsed == TN_OK)
 			assert_int_equal(s.n, 40);

@@ -637,7 +637,7 @@ static int op_close(struct process *q, char **w)
 	return tn_call_close(q->p, fd);
 }
 
-static void put_entry(void *arg, const struct tn_stat *st)
+static bool put_entry(void *arg, const struct tn_stat *st)
 {
 	bool dir = st->mode & TN_DMDIR;
 
@@ -648,6 +648,7 @@ static void put_entry(void *arg, const struct tn_stat *st)
 	if (*(bool *)arg)
 		fprintf(answer, ":%o:%llu", st->mode & 0777,
 		    dir ? 0 : (unsigned long long)st->length);
+	return true;
 }
 
 static int list_fd(struct process *q, int fd, bool with_stats)
@@ -786,7 +787,7 @@ static void put_ns_line(void *arg, const char *text)
 static int op_ns(struct process *q, char **w)
 {
 	bool first = true;
-	enum tn_err err = tn_ns_print(q->p, false, server_name, put_ns_line, &first);
+	enum tn_err err = tn_ns_lines(q->p, false, server_name, put_ns_line, &first);
 
 	(void)w;
 	return err == TN_OK ? 0 : refuse(err);

@@ -94,12 +94,13 @@ static int tear_down(void **state)
 static uint64_t listed;
 static const char *listed_name;
 
-static void find_listed(void *arg, const struct tn_stat *st)
+static bool find_listed(void *arg, const struct tn_stat *st)
 {
 	(void)arg;
 	if (st->name.len == strlen(listed_name) &&
 	    memcmp(st->name.s, listed_name, st->name.len) == 0)
 		listed = st->qid.path;
+	return true;
 }
 
 static uint64_t number_in_listing(const char *dir, const char *name)
@@ -616,11 +617,12 @@ static void a_mount_point_is_neither_removed_nor_renamed(void **state)
 
 static char names[512];
 
-static void put_name(void *arg, const struct tn_stat *st)
+static bool put_name(void *arg, const struct tn_stat *st)
 {
 	(void)arg;
 	snprintf(names + strlen(names), sizeof(names) - strlen(names), "%.*s ", (int)st->name.len,
 	    st->name.s);
+	return true;
 }
 
 static const char *list(const char *dir)
@@ -789,7 +791,7 @@ static const char *seen_as(struct tn_chan *from, const char *name)
 
 static char kinds[512];
 
-static void put_kind(void *arg, const struct tn_stat *st)
+static bool put_kind(void *arg, const struct tn_stat *st)
 {
 	(void)arg;
 	snprintf(kinds + strlen(kinds), sizeof(kinds) - strlen(kinds), "%.*s:%c ",
@@ -797,6 +799,7 @@ static void put_kind(void *arg, const struct tn_stat *st)
 	    st->mode & TN_DMDIR       ? 'd'
 	    : st->mode & TN_DMSYMLINK ? 'l'
 				      : 'f');
+	return true;
 }
 
 static const char *list_kinds(const char *dir)

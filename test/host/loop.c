@@ -2,6 +2,7 @@
 #include "host/posix/loop.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -177,6 +178,62 @@ static void a_broken_pipe_does_not_end_the_program(void **state)
 	assert_ptr_equal(now.sa_handler, SIG_IGN);
 }
 
+/* ---- whoever sleeps elsewhere ---- */
+
+static void one_may_sleep_until_the_next_moment(void **state)
+{
+	struct tn_timer timer = { 0 };
+	struct tn_task task = { .fn = count_run };
+
+	(void)state;
+	tn_host_loop_poll(loop);
+	assert_false(tn_host_loop_is_due(h));
+	assert_int_equal(tn_host_loop_sleep_ms(h), -1);
+	tn_timer_set(loop, &timer, tn_now_ns() + 50000000);
+	assert_in_range(tn_host_loop_sleep_ms(h), 1, 51);
+	tn_timer_stop(loop, &timer);
+	tn_loop_defer(loop, &task);
+	assert_true(tn_host_loop_is_due(h));
+	assert_int_equal(tn_host_loop_sleep_ms(h), 0);
+	tn_host_loop_poll(loop);
+	assert_int_equal(runs, 1);
+}
+
+static void count_ready(uv_poll_t *watcher, int status, int events)
+{
+	(void)status;
+	(void)events;
+	runs++;
+	uv_poll_stop(watcher);
+}
+
+/* libuv tells the kernel of a descriptor when it turns, not when it is asked to. */
+static void a_descriptor_that_the_kernel_does_not_know_yet_is_no_time_to_sleep(void **state)
+{
+	struct pollfd ready = { .fd = tn_host_loop_fd(h), .events = POLLIN };
+	uv_poll_t watcher;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	tn_host_loop_poll(loop);
+	assert_int_equal(uv_poll_init(tn_host_loop_uv(h), &watcher, ends[0]), 0);
+	assert_int_equal(uv_poll_start(&watcher, UV_READABLE, count_ready), 0);
+	assert_true(tn_host_loop_is_due(h));
+	assert_int_equal(tn_host_loop_sleep_ms(h), 0);
+	tn_host_loop_poll(loop);
+	assert_int_equal(tn_host_loop_sleep_ms(h), -1);
+	assert_int_equal(poll(&ready, 1, 0), 0);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	assert_int_equal(poll(&ready, 1, 0), 1);
+	tn_host_loop_poll(loop);
+	assert_int_equal(runs, 1);
+	uv_close((uv_handle_t *)&watcher, NULL);
+	tn_host_loop_poll(loop);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -189,6 +246,8 @@ int main(void)
 		TEST(a_timer_ends_the_sleep_and_never_early),
 		TEST(a_post_of_another_thread_wakes_the_loop),
 		TEST(a_broken_pipe_does_not_end_the_program),
+		TEST(one_may_sleep_until_the_next_moment),
+		TEST(a_descriptor_that_the_kernel_does_not_know_yet_is_no_time_to_sleep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

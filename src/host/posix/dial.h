@@ -63,6 +63,10 @@ void tn_connect_cancel(struct tn_connect *c);
 struct tn_dialer *tn_dialer_new(struct tn_host_loop *h, const char *text, uint64_t timeout_ns,
     enum tn_err *err, char words[TN_WORDS_SIZE]);
 
+/* The same for two descriptors, which are the dialer's (also on an error) and are closed if nobody connects. */
+struct tn_dialer *tn_dialer_of_fds(struct tn_host_loop *h, int read_fd, int write_fd,
+    enum tn_err *err);
+
 /* ---- for connect.c and listen.c ---- */
 
 struct sockaddr;

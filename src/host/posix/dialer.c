@@ -3,6 +3,9 @@
  */
 #include "host/posix/dial.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 struct dialer {
 	struct tn_dialer base;
 	struct tn_host_loop *h;
@@ -13,6 +16,7 @@ struct dialer {
 	struct tn_task refuse;      /* tells what was known at once, from outside of `connect` */
 	enum tn_err refusal;
 	bool used, freed;
+	bool owns_fds; /* closes them if they were not used */
 };
 
 static void connected(void *arg, enum tn_err err, const char *words)
@@ -26,8 +30,17 @@ static void connected(void *arg, enum tn_err err, const char *words)
 		tn_client_connected(d->client);
 }
 
+static void close_both(int read_fd, int write_fd)
+{
+	close(read_fd);
+	if (write_fd != read_fd)
+		close(write_fd);
+}
+
 static void dialer_fini(struct dialer *d)
 {
+	if (d->owns_fds && !d->used)
+		close_both(d->dial.read_fd, d->dial.write_fd);
 	tn_dial_fini(&d->dial);
 	tn_free(d);
 }
@@ -103,4 +116,19 @@ struct tn_dialer *tn_dialer_new(struct tn_host_loop *h, const char *text, uint64
 	d->timeout_ns = timeout_ns;
 	d->refuse.fn = refuse;
 	return &d->base;
+}
+
+struct tn_dialer *tn_dialer_of_fds(struct tn_host_loop *h, int read_fd, int write_fd,
+    enum tn_err *err)
+{
+	char text[40], words[TN_WORDS_SIZE];
+	struct tn_dialer *d;
+
+	snprintf(text, sizeof(text), "fd!%d,%d", read_fd, write_fd);
+	d = tn_dialer_new(h, text, 0, err, words);
+	if (d)
+		((struct dialer *)d)->owns_fds = true;
+	else
+		close_both(read_fd, write_fd);
+	return d;
 }

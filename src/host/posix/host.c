@@ -4,6 +4,8 @@
  */
 #include "host/posix/host.h"
 
+#include "tenon/server.h" /* tn_now_ns is public */
+
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>

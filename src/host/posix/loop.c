@@ -5,8 +5,10 @@
 #include "host/posix/loop.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NS_PER_MS  1000000
 #define WAIT_NS    UINT64_C(5000000000) /* for workers, when the loop is to be freed */
@@ -193,6 +195,45 @@ void tn_host_loop_turn(struct tn_loop *loop)
 	struct tn_host_loop *h = loop->host;
 
 	uv_run(&h->uv, UV_RUN_ONCE);
+}
+
+int tn_host_loop_fd(struct tn_host_loop *h)
+{
+	return uv_backend_fd(&h->uv);
+}
+
+/*
+ * Descriptors that libuv has been asked to watch, and that the kernel hears of when it turns next. The queue is in uv.h, but
+ * nothing is promised of it; in all versions it begins with a pointer that leads to itself when it is empty.
+ */
+static bool has_new_watchers(const uv_loop_t *uv)
+{
+	const void *first;
+
+	memcpy(&first, &uv->watcher_queue, sizeof(first));
+	return first != &uv->watcher_queue;
+}
+
+bool tn_host_loop_is_due(const struct tn_host_loop *h)
+{
+	return tn_loop_next_ns(&h->core) == 0 || has_new_watchers(&h->uv);
+}
+
+int tn_host_loop_sleep_ms(struct tn_host_loop *h)
+{
+	uint64_t next = tn_loop_next_ns(&h->core), now;
+	int ms = uv_backend_timeout(&h->uv), own;
+
+	if (has_new_watchers(&h->uv))
+		return 0;
+	if (next == UINT64_MAX || ms == 0)
+		return ms;
+	now = tn_now_ns();
+	if (next <= now)
+		return 0;
+	next = (next - now) / NS_PER_MS + 1;
+	own = next > INT_MAX ? INT_MAX : (int)next;
+	return ms < 0 || own < ms ? own : ms;
 }
 
 void tn_host_loop_poll(struct tn_loop *loop)

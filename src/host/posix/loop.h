@@ -46,4 +46,14 @@ void tn_host_loop_stop(struct tn_host_loop *h);
 void tn_host_loop_turn(struct tn_loop *loop);
 void tn_host_loop_poll(struct tn_loop *loop);
 
+/*
+ * For whoever sleeps elsewhere than in a turn: polls the descriptor for reading, so many milliseconds at most (-1: as long as
+ * it takes; 0: not at all, something is due), and then lets it turn. The loop itself may be turned meanwhile.
+ */
+int tn_host_loop_fd(struct tn_host_loop *h);
+int tn_host_loop_sleep_ms(struct tn_host_loop *h);
+
+/* Something is to be done that no descriptor will tell of: a turn is due. */
+bool tn_host_loop_is_due(const struct tn_host_loop *h);
+
 #endif

@@ -382,6 +382,11 @@ void tn_service_end(struct tn_service *s, void (*ended)(void *arg), void *arg)
 	end_if_empty(s);
 }
 
+const char *tn_service_address(const struct tn_service *s)
+{
+	return s->listeners ? tn_listener_address(s->listeners->l) : "";
+}
+
 void tn_service_stats(const struct tn_service *s, struct tn_service_stats *out)
 {
 	*out = s->gone;

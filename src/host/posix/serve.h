@@ -27,6 +27,9 @@ struct tn_service *tn_service_new(struct tn_host_loop *h, struct tn_server *serv
 enum tn_err tn_service_listen(struct tn_service *s, const char *dial, const char **address,
     char words[TN_WORDS_SIZE]);
 
+/* Where it listened last, as a dial string; "": nowhere. Lives as long as the service. */
+const char *tn_service_address(const struct tn_service *s);
+
 /*
  * Serves a descriptor that was opened by others: one that listens, or a connection. Taken. For socket activation: those
  * from 3 on, as many as tn_listen_fds (listen.h) says.
