@@ -62,6 +62,8 @@ SUITES = [
     unit('link'),
     unit('host'),
     unit('launch'),
+    unit('lib'),
+    Suite('lib-threads', ['test/lib/tsan.sh'], 1800, long=True),
     Suite('door', ['test/launch/door.py', '{build}'], 900),
     Suite('door-posix', ['test/launch/door_posix.py', '{build}'], 300, asan=True),
     Suite('door-sanitized', ['test/launch/door.py', '{build}-asan'], 1800, long=True),
