@@ -63,6 +63,7 @@ SUITES = [
     unit('host'),
     unit('launch'),
     unit('lib'),
+    Suite('lib', ['test/lib/installed.py', '{build}'], 300),
     Suite('lib-threads', ['test/lib/tsan.sh'], 1800, long=True),
     Suite('door', ['test/launch/door.py', '{build}'], 900),
     Suite('door-posix', ['test/launch/door_posix.py', '{build}'], 300, asan=True),
