@@ -53,17 +53,22 @@ static const struct tn_owner watcher = { .done = watch_done,
 	.keep = watch_keep,
 	.change = watch_change };
 
-static struct watch *begin(struct tn_proc *who, const char *name)
+static struct watch *begin_as(const struct tn_owner *owner, struct tn_proc *who, const char *name)
 {
 	struct tn_chan *c = tn_call_walk(who, name, TN_FOR_ACCESS);
 	struct watch *w = calloc(1, sizeof(*w));
 
 	assert_non_null(w);
 	assert_non_null(c);
-	tn_req_init(&w->r, TN_WATCH, c, &watcher);
+	tn_req_init(&w->r, TN_WATCH, c, owner);
 	w->done = tn_submit(&w->r) == TN_DONE;
 	settle();
 	return w;
+}
+
+static struct watch *begin(struct tn_proc *who, const char *name)
+{
+	return begin_as(&watcher, who, name);
 }
 
 static void hears(struct watch *w, const char *changes)
@@ -227,6 +232,36 @@ static void when_all_members_refuse_the_cause_is_told(void **state)
 	assert_int_equal(end(begin(q, "/u")), TN_EACCES);
 }
 
+static void the_cause_is_that_of_the_member_that_ended_last(void **state)
+{
+	struct watch *w;
+
+	(void)state;
+	tn_ram_set_perm(ram, TN_STR("/a"), 0300);
+	w = begin(q, "/u");
+	hears(w, "begun , ");
+	assert_int_equal(tn_call_remove(p, "/b"), 0);
+	assert_int_equal(end(w), TN_ENOENT);
+}
+
+static bool keeps_not(struct tn_req *r)
+{
+	(void)r;
+	return false;
+}
+
+/* req.h: without memory to wait with, nobody waits. Nothing of it stays: the leak check. */
+static void who_cannot_wait_is_refused(void **state)
+{
+	static const struct tn_owner hasty = { .done = watch_done,
+		.keep = keeps_not,
+		.change = watch_change };
+
+	(void)state;
+	assert_int_equal(end(begin_as(&hasty, q, "/u")), TN_ENOMEM);
+	assert_int_equal(flush(begin(q, "/u")), TN_EINTR);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -237,6 +272,8 @@ int main(void)
 		TEST(a_member_that_goes_leaves_the_others_and_the_last_ends_it),
 		TEST(members_are_asked_for_whoever_asks_if_it_is_so_wanted),
 		TEST(when_all_members_refuse_the_cause_is_told),
+		TEST(the_cause_is_that_of_the_member_that_ended_last),
+		TEST(who_cannot_wait_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

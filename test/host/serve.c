@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,14 +44,17 @@ static void end_seen(void *arg)
 
 /* A name service that knows everybody at once, but for "slow": that one when a byte is in the pipe, or not at all. */
 static int slow[2];
+static atomic_bool slow_has_begun;
 
 static struct tn_user *look_up(struct tn_str name, uint32_t uid)
 {
+	bool is_slow = name.len == 4 && memcmp(name.s, "slow", 4) == 0;
 	struct pollfd p = { .fd = slow[0], .events = POLLIN };
 	char byte;
 
-	if (name.len == 4 && memcmp(name.s, "slow", 4) == 0 &&
-	    (poll(&p, 1, 10000) != 1 || read(slow[0], &byte, 1) != 1))
+	if (is_slow)
+		atomic_store(&slow_has_begun, true);
+	if (is_slow && (poll(&p, 1, 10000) != 1 || read(slow[0], &byte, 1) != 1))
 		return NULL;
 	return tn_user_new(name, uid, TN_NONUNAME);
 }
@@ -74,6 +78,7 @@ static int set_up(void **state)
 	assert_int_equal(pipe(slow), 0);
 	idles = 0;
 	ended = false;
+	atomic_store(&slow_has_begun, false);
 	return 0;
 }
 
@@ -92,7 +97,7 @@ static int tear_down(void **state)
 
 static void say(struct engine *e, const struct tn_msg *m)
 {
-	uint8_t frame[64];
+	uint8_t frame[512];
 	size_t len;
 
 	assert_int_equal(tn_msg_encode(m, TN_9P2000, frame, sizeof(frame), &len), TN_CODEC_OK);
@@ -321,11 +326,47 @@ static void an_attach_is_flushed_while_its_user_is_looked_up(void **state)
 	assert_int_equal(tn_service_listen(service, AT, &at, words), TN_OK);
 	come(&e, at);
 	attach(&e, 1, "slow");
+	say(&e, &(struct tn_msg){ .type = TN_TCLUNK, .tag = 3, .fid = 7 });
+	assert_int_equal(hear(&e, 0).type, TN_RERROR); /* what came before it was served */
+	for (unsigned i = 0; i < 10000 && !atomic_load(&slow_has_begun); i++)
+		poll(NULL, 0, 1);
+	assert_true(atomic_load(&slow_has_begun));
 	say(&e, &m);
 	assert_int_equal(hear(&e, TN_RERROR).type, TN_RFLUSH);
 	attach(&e, 1, "quick");
 	assert_int_equal(hear(&e, 0).type, TN_RATTACH);
-	let_slow_go_on(); /* to nobody */
+	let_slow_go_on(); /* to nobody, while others come and go */
+	for (unsigned i = 0; i < 50; i++) {
+		m = (struct tn_msg){ .type = TN_TCLUNK, .tag = 2, .fid = 1 };
+		say(&e, &m);
+		assert_int_equal(hear(&e, 0).type, TN_RCLUNK);
+		attach(&e, 1, "quick");
+		assert_int_equal(hear(&e, 0).type, TN_RATTACH);
+	}
+	leave(&e);
+}
+
+/* No host has such a user, so nobody is asked; the server that is meant takes names of any length. */
+static void who_has_a_name_that_is_too_long_for_a_host_attaches_by_it(void **state)
+{
+	char name[301];
+	struct engine e;
+	const char *at;
+
+	(void)state;
+	memset(name, 'x', sizeof(name) - 1);
+	assert_int_equal(tn_service_listen(service, AT, &at, words), TN_OK);
+	come(&e, at);
+	for (size_t len = 250; len < sizeof(name); len++) {
+		struct tn_msg m = { .type = TN_TCLUNK, .tag = 2, .fid = 1 };
+
+		name[len] = '\0';
+		attach(&e, 1, name);
+		assert_int_equal(hear(&e, 0).type, TN_RATTACH);
+		say(&e, &m);
+		assert_int_equal(hear(&e, 0).type, TN_RCLUNK);
+		name[len] = 'x';
+	}
 	leave(&e);
 }
 
@@ -356,6 +397,7 @@ int main(void)
 		TEST(an_end_hangs_up_on_everybody),
 		TEST(while_a_users_name_is_looked_up_others_are_answered),
 		TEST(an_attach_is_flushed_while_its_user_is_looked_up),
+		TEST(who_has_a_name_that_is_too_long_for_a_host_attaches_by_it),
 		TEST(who_hangs_up_while_his_name_is_looked_up_is_gone),
 	};
 

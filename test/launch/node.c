@@ -448,6 +448,36 @@ static void pins_are_counted_and_the_last_unpin_names_the_entry(void **state)
 	assert_null(parent);
 }
 
+static void every_pins_way_leads_over_the_root(void **state)
+{
+	struct launch_node *parent;
+	struct tn_str name;
+
+	(void)state;
+	assert_false(is_pinned(w.t.root));
+	assert_true(launch_pin(&w.t, "/a/b"));
+	assert_true(launch_pin(&w.t, "/c"));
+	launch_unpin(&w.t, "/a/b", &parent, &name);
+	launch_node_put(&w.t, parent);
+	assert_true(is_pinned(w.t.root));
+	launch_unpin(&w.t, "/c", &parent, &name);
+	launch_node_put(&w.t, parent);
+	assert_false(is_pinned(w.t.root));
+}
+
+/* A pin is of a name: what comes to the name has it, what leaves the name does not take it along. */
+static void who_moves_to_a_pinned_name_is_pinned_until_he_leaves_it(void **state)
+{
+	struct launch_node *a = dir(w.t.root, "a", 5), *d = dir(w.t.root, "d", 6);
+
+	(void)state;
+	assert_true(launch_pin(&w.t, "/d/b"));
+	launch_node_moved(&w.t, w.t.root, str("a"), d, str("b"));
+	assert_true(is_pinned(a));
+	launch_node_moved(&w.t, d, str("b"), d, str("other"));
+	assert_false(is_pinned(a));
+}
+
 static struct launch_node *far_dir(struct launch_node *parent, const char *name, uint64_t path)
 {
 	return launch_node_found(&w.t, parent, str(name), chan(w.remote, path, true));
@@ -651,6 +681,8 @@ int main(void)
 		CASE(an_exchange_swaps_two_places_also_when_one_is_not_known),
 		CASE(a_pin_is_seen_by_nodes_made_before_and_after),
 		CASE(pins_are_counted_and_the_last_unpin_names_the_entry),
+		CASE(every_pins_way_leads_over_the_root),
+		CASE(who_moves_to_a_pinned_name_is_pinned_until_he_leaves_it),
 		CASE(a_pinned_place_keeps_its_node_which_becomes_that_of_the_directory_there),
 		CASE(a_pinned_directory_that_a_file_has_replaced_is_another_node),
 		CASE(a_pinned_file_stays_what_it_was),

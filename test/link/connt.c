@@ -114,6 +114,16 @@ static void an_allocate_says_what_fallocate_says(void **state)
 	}
 }
 
+/* Up to the last offset that there is; "room that ends there" below is a byte more. */
+static void an_allocate_may_end_where_offsets_end(void **state)
+{
+	(void)state;
+	assert_int_equal(ASK(t_allocate(BOTH, 0, INT64_MAX - 10, 10)).type, TN_RALLOCATE);
+	assert_true(fake.last.u.range.offset == INT64_MAX - 10);
+	assert_true(fake.last.u.range.length == 10);
+	assert_int_equal(error_of(ASK(t_allocate(BOTH, 0, INT64_MAX - 10, 11))), 27);
+}
+
 static void a_seek_is_answered_by_where_it_leads(void **state)
 {
 	static const uint32_t fids[] = { BOTH, READS, WRITES, APPENDS };
@@ -398,6 +408,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TENON(an_allocate_says_what_fallocate_says),
+		TENON(an_allocate_may_end_where_offsets_end),
 		TENON(a_seek_is_answered_by_where_it_leads),
 		TENON(a_copy_says_from_where_and_is_answered_by_how_much),
 		TENON(a_copy_ends_where_offsets_end),

@@ -125,6 +125,17 @@ static void a_copy_names_both_files_and_may_be_short(void **state)
 	put(from);
 }
 
+static void a_copy_may_be_as_long_as_was_asked_for(void **state)
+{
+	struct ask *a = ask_copy(file, file, 100);
+
+	(void)state;
+	peer_expect(TN_TCOPY);
+	ANSWER(.length = 100);
+	assert_true(a->r.u.range.length == 100);
+	must(a, TN_OK);
+}
+
 /* rename(2): both flags are one step. */
 static void a_rename_with_flags_is_one_message(void **state)
 {
@@ -305,6 +316,7 @@ int main(void)
 		T_TEST(a_fallocate_is_one_message),
 		T_TEST(a_hole_is_where_the_answer_says),
 		T_TEST(a_copy_names_both_files_and_may_be_short),
+		T_TEST(a_copy_may_be_as_long_as_was_asked_for),
 		T_TEST(a_rename_with_flags_is_one_message),
 		T_TEST(a_rename_without_flags_is_that_of_9p2000l),
 		T_TEST(a_file_itself_is_renamed_as_in_9p2000l),
