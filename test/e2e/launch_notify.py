@@ -345,6 +345,34 @@ def _(b):
         b.shows('rm -r share victim')
 
 
+# The same in this kernel would take the mount along, or away.
+TAKEN = """import os, sys, time
+def told():
+    with open('/n/ns/stats') as f:
+        stats = dict(line.split() for line in f)
+    return int(stats['raised']) + int(stats['not_raised'])
+end = time.monotonic() + 20
+TAKE
+while told() == 0:
+    if time.monotonic() > end:
+        sys.exit('nothing was told')
+    time.sleep(0.005)
+with open('/n/far/d/f') as f:
+    sys.exit(f.read() != 'F')
+"""
+
+
+@case('what is mounted in a watched directory stays when the server removes or renames its mount point')
+def _(b):
+    b.write('local/f', 'F', 0o644)
+    for who in people():
+        for take in ("os.rmdir('%s/share/d')", "os.rename('%s/share/d', '%s/share/e')"):
+            tree(b)
+            options = "-m /n/far='%s' -b /n/far/d=%s/local" % (b.export('share').dial, b.dir)
+            heard_of(b, who, options, TAKEN.replace('TAKE', take.replace('%s', b.dir)), 1, '/n/far', how='while')
+            b.shows('rm -r share')
+
+
 def compare_with_disk(b, own, *places):
     """What is heard in each (options, what it is called, directory) of what `own` does in it is what is heard on a disk."""
     os.mkdir(b.dir + '/local/d')
@@ -370,28 +398,44 @@ def _(b):
     compare_with_disk(b, OWN, ("-m /n/top='%s'" % b.export('share').dial, 'an import', '/n/top'), union(b))
 
 
-# What 9P2000 has no message for.
+# What 9P2000 has no message for; and what is done to a file when nothing else has been done to it for a while.
 MORE = """import ctypes, os, time
 os.chdir(TOP)
 libc = ctypes.CDLL(None, use_errno=True)
-for i in range(5):
+def two():
     for name in ('f', 'g'):
         with open(name, 'w') as f:
             f.write(name)
-    if libc.renameat2(-100, b'f', -100, b'g', 2):  # RENAME_EXCHANGE
+def exchange(a, b):
+    if libc.renameat2(-100, a, -100, b, 2):  # RENAME_EXCHANGE
         raise OSError(ctypes.get_errno(), 'renameat2')
-    if libc.renameat2(-100, b'g', -100, b'd', 2):
-        raise OSError(ctypes.get_errno(), 'renameat2')
+for i in range(5):
+    two()
+    exchange(b'f', b'g')
+    exchange(b'g', b'd')
     os.rename('g', 'h')
     os.rename('d', 'g')
     os.rename('h', 'd')
-    time.sleep(0.15)  # what was written above may have its echo no longer
-    a, b = os.open('f', os.O_RDONLY), os.open('g', os.O_RDWR)
-    os.copy_file_range(a, b, 1)
-    os.close(a)
-    os.close(b)
     os.unlink('f')
     os.unlink('g')
+def mark():  # between two events that are the same, or they would be one
+    os.mkdir('s')
+    os.rmdir('s')
+two()
+f, g = os.open('f', os.O_RDONLY), os.open('g', os.O_RDWR)
+for do in (lambda: os.copy_file_range(f, g, 1),
+           lambda: os.close(os.open('g', os.O_WRONLY | os.O_TRUNC)),
+           lambda: os.posix_fallocate(g, 0, 100),
+           lambda: os.setxattr('g', 'user.x', b'1'),
+           lambda: os.removexattr('g', 'user.x')):
+    time.sleep(0.15)
+    mark()
+    do()
+    mark()
+os.close(f)
+os.close(g)
+os.unlink('f')
+os.unlink('g')
 """
 
 
@@ -441,24 +485,43 @@ def _(b):
 
 
 # Within the time in which the first may have its echo.
-CLASH = """import time
-for name in (TOP + '/f', SHARE + '/f'):
-    with open(name, 'a') as f:
-        f.write('more')
-    time.sleep(0.03)
+CLASH = """import os, time
+with open(TOP + '/f', 'a') as f:
+    f.write('more')
+time.sleep(0.03)
+with open(SHARE + '/f', 'r+') as f:
+    OTHERS
+time.sleep(0.03)
 """
+
+
+def clash(b, others):
+    """What is heard of f where others do something to it when a program inside has just written to it, for each who runs that."""
+    e = b.export('share')
+    for who in people():
+        f = b.write('share/f', 'text', 0o666)
+        if os.getuid() == 0:
+            os.chown(f, 1000, 1000)
+        script = CLASH.replace('TOP', "'/n/far'").replace('SHARE', repr(b.dir + '/share')).replace('OTHERS', others)
+        yield heard_of(b, who, "-m /n/far='%s'" % e.dial, script, 1, '/n/far', how='while')
 
 
 @case('what others write to a file that a program inside has just written to is heard as well')
 def _(b):
     tree(b)
-    e = b.export('share')
-    for who in people():
-        b.write('share/f', '', 0o666)
-        script = CLASH.replace('TOP', "'/n/far'").replace('SHARE', repr(b.dir + '/share'))
-        lines = heard_of(b, who, "-m /n/far='%s'" % e.dial, script, 1, '/n/far', how='while')
+    for lines in clash(b, "f.seek(0, os.SEEK_END); f.write('more')"):
         if lines != ['MODIFY far/f', 'MODIFY far/f']:
             raise Failed(repr(lines))
+
+
+# Where the server tells of it late, it may be heard twice.
+@case('so is what they write when the length stays, and that they change the mode')
+def _(b):
+    tree(b)
+    for others, heard in (("f.write('M')", 'MODIFY far/f'), ('os.fchmod(f.fileno(), 0o600)', 'ATTRIB far/f')):
+        for lines in clash(b, others):
+            if lines[:1] != ['MODIFY far/f'] or set(lines[1:]) != {heard}:
+                raise Failed('%s: %r' % (others, lines))
 
 
 @case('a server that is killed hangs nobody; when it is back its changes are told again')
