@@ -278,8 +278,7 @@ def _(b):
                     (who, e.dial))
         b.read_until(p, '\n')
         b.shows('rm -r share/d; mkdir -p share/d/new share/d/s; echo N >share/d/new/f; chmod -R a+rX share; touch stop')
-        b.read_until(p, 'new\ns\nN\nA')
-        b.read_until(p, "cat: /n/far/d/old/f: No such file or directory\n")
+        b.read_until(p, 'new\ns\nN\nAcat: /n/far/d/old/f: No such file or directory\n')
         assert p.wait(10) == 1
         b.shows('rm -r share stop')
 
