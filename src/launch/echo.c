@@ -189,6 +189,14 @@ static bool is_about(const struct launch_echo *e, const struct launch_node *dir,
 	       memcmp(e->name, name.s, name.len) == 0;
 }
 
+/* A file that is removed is touched by what is told before that is: its node may be gone by then. */
+static bool covers(const struct launch_echo *e, uint64_t now)
+{
+	if (e->what == TN_CHANGE_GONE)
+		return !e->heard;
+	return !e->over_ns || e->over_ns + WINDOW_NS > now;
+}
+
 static bool is_touched(struct launch_notify *n, struct launch_node *dir, const struct tn_change *c)
 {
 	uint64_t now = tn_now_ns();
@@ -198,8 +206,7 @@ static bool is_touched(struct launch_notify *n, struct launch_node *dir, const s
 	if (node && (node->touching || node->touched_ns + WINDOW_NS > now))
 		return true;
 	for (const struct launch_echo *e = n->echoes; e; e = e->next) {
-		if (e->what != TN_CHANGE_WRITTEN && e->what != TN_CHANGE_GONE &&
-		    is_about(e, dir, c->name) && (!e->over_ns || e->over_ns + WINDOW_NS > now))
+		if (e->what != TN_CHANGE_WRITTEN && is_about(e, dir, c->name) && covers(e, now))
 			return true;
 	}
 	return false;
