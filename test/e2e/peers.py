@@ -93,6 +93,7 @@ class Ganesha:
         open_fuse()
         root = program.removesuffix('/usr/bin/ganesha.nfsd')
         lib = (glob.glob(root + '/usr/lib/*-linux-*') or [''])[0]
+        libs = [lib, lib + '/libnfsidmap', root + '/usr/lib/ganesha'] + glob.glob(root + '/lib/*-linux-*')
         self.b, self.tree = b, os.path.join(b.dir, 'tree')
         os.chmod(b.dir, 0o755)
         os.mkdir(self.tree)
@@ -100,13 +101,14 @@ class Ganesha:
         b.write('idmap.conf', '')
         b.write('ganesha.conf', GANESHA.format(plugins=lib + '/ganesha', dir=b.dir, tree=self.tree))
         self.p = b.start('exec unshare -nm sh -c "%s"' % APART.format(
-            libraries=':'.join((lib, lib + '/libnfsidmap', root + '/usr/lib/ganesha')), program=program, dir=b.dir))
+            libraries=':'.join(libs), program=program, dir=b.dir))
         wait_for(lambda: 'no server: ' + self.said()[-1000:], lambda: 'NFS SERVER INITIALIZED' in self.said())
 
     def said(self):
         path = os.path.join(self.b.dir, 'ganesha.log')
         if self.p.poll() is not None:
-            raise Failed('nfs-ganesha ended with %d: %s' % (self.p.returncode, self.b.read('ganesha.log')[-2000:]))
+            why = self.b.read('ganesha.log') if os.path.exists(path) else 'without a word in its log'
+            raise Failed('nfs-ganesha ended with %d: %s' % (self.p.returncode, why[-2000:]))
         return self.b.read('ganesha.log') if os.path.exists(path) else ''
 
     def shows(self, script, out, err='', status=None, options=''):
