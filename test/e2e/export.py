@@ -2,14 +2,12 @@
 import os
 import pwd
 import re
-import select
 import signal
 import socket
-import struct
 import subprocess
 
 import p9
-from bench import Failed, Skipped, case
+from bench import Failed, case
 from people import AS_USER
 
 
@@ -246,46 +244,6 @@ def _(b):
             raise Failed('another read %r' % c.cat('f'))
     except p9.Error as e:
         assert 'permission denied' in str(e), e
-
-
-class Waiting(p9.Client):
-    """Has asked for an attach, and does not wait for the answer."""
-
-    def __init__(self, dial, dialect, who):
-        self.sock, self.fid = p9.connect(dial), 0
-        self.rpc(100, struct.pack('<I', 8192) + p9.string(dialect), tag=p9.NOTAG)
-        self.send(104, struct.pack('<II', 0, p9.NOFID) + who)
-
-    def is_answered(self):
-        return bool(select.select([self.sock], [], [], 0)[0])
-
-
-# A fifo is the slow name service: whoever opens it waits until somebody writes, and what is no disk file has no users.
-@case('while the name service is slow an attach waits for it, and nobody else')
-def _(b):
-    if os.getuid():
-        raise Skipped('only root can be the name service')
-    b.write('tree/f', 'text')
-    os.mkfifo(b.dir + '/passwd')
-    e = b.export('tree', prefix='unshare -m --propagation private ')
-    with p9.Client(e.dial, 'root') as first:
-        b.shows('nsenter -t %d -m mount --bind %s/passwd /etc/passwd' % (e.p.pid, b.dir))
-        for ask in (('9P2000', p9.string('root') + p9.string('')),  # a name alone; a name and a number
-                    ('9P2000.u', p9.string('root') + p9.string('') + struct.pack('<I', 0))):
-            with Waiting(e.dial, *ask) as flushed, Waiting(e.dial, *ask) as other:
-                Waiting(e.dial, *ask).sock.close()
-                for _ in range(20):
-                    if first.cat('f') != b'text':
-                        raise Failed('another text')
-                flushed.send(108, struct.pack('<H', 1), tag=2)
-                while flushed.answer()[0] != 109:
-                    pass
-                if other.is_answered():
-                    raise Failed('the name service is not asked')
-                passwd = os.open(b.dir + '/passwd', os.O_RDWR)
-                if other.answer()[0] not in (105, 107):
-                    raise Failed('an attach has another answer')
-                os.close(passwd)
 
 
 @case('--map-user says as whom, and only root has a choice')

@@ -75,7 +75,7 @@ void hf_file_put(struct hf_file *f)
 
 /* ---- the way of an act ---- */
 
-static struct tn_user *asker(const struct tn_req *r)
+static const struct tn_user *asker(const struct tn_req *r)
 {
 	const struct tn_chan *c = r->type == TN_ATTACH ? r->u.attach.newchan : r->chan;
 
@@ -92,12 +92,7 @@ void hf_act_init(struct hf_act *a, struct hf *hf, struct tn_req *r)
 	a->fd = a->fd2 = a->root_fd = a->new_fd = -1;
 	if (!r || !hf->o.as_asker || (hf->o.own && asker(r) == hf->o.own))
 		return;
-	if (r->type == TN_ATTACH) {
-		a->newcomer = asker(r);
-		a->stranger = !a->newcomer;
-	} else {
-		hf_act_for(a, hf_who_of(hf, asker(r)));
-	}
+	hf_act_for(a, r->type == TN_ATTACH ? hf_who_attach(hf, asker(r)) : hf_who_of(hf, asker(r)));
 }
 
 void hf_act_for(struct hf_act *a, struct hf_who *who)
@@ -195,7 +190,6 @@ static void act_over(struct hf_act *a)
 
 	hf_act_unpin(a);
 	hf_who_put(a->who);
-	tn_user_put(a->newcomer);
 	if (a->at)
 		hf_place_put(hf, a->at);
 	act_free(a);
@@ -210,11 +204,9 @@ static void act_over(struct hf_act *a)
 	tn_server_put(&hf->server);
 }
 
-/* The calls, as who asks. The name service may take its time to say who that is. */
+/* The calls, as who asks. */
 static void act(struct hf_act *a)
 {
-	if (a->newcomer)
-		hf_act_for(a, hf_who_new(a->hf, a->newcomer));
 	if (a->stranger || !hf_act_as(a->who)) {
 		a->err = a->stranger ? EACCES : EPERM;
 		return;
@@ -271,8 +263,6 @@ bool hf_start(struct hf_act *a, struct tn_lane *lane)
 	}
 	if (k->who)
 		hf_who_get(k->who);
-	if (k->newcomer)
-		tn_user_get(k->newcomer);
 	if (k->file)
 		k->file->refs++;
 	if (k->file2)

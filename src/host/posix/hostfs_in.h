@@ -165,7 +165,6 @@ struct hf_act {
 	struct hf_place *pinned[3];
 	struct hf_who *who; /* counted if on a worker; NULL: this process, unless `stranger` */
 	bool stranger;      /* nobody that is known asks: nothing is done */
-	struct tn_user *newcomer; /* attach: becomes `who` on the worker; counted there */
 	void (*act)(struct hf_act *a); /* the calls; sets err */
 	void (*settle)(
 	    struct hf_act *a); /* answers a->r if it is there, else undoes what nobody knows of */
@@ -285,12 +284,10 @@ bool hf_group_number(struct tn_str name, uint32_t *gid);
 /* A user of the host that is acted for. Counted, on the loop. */
 struct hf_who;
 /*
- * The ids of u as they are now: counted, any thread, and the name service may take its time. hf_who_of: as they were when
- * they were remembered, which is at an attach; else as they are now. Borrowed until the next attach. NULL: unknown, or no
- * memory.
+ * The ids of u as they are now; and as they were at an attach, if there was one. NULL: unknown, or no memory. Borrowed
+ * until the next attach.
  */
-struct hf_who *hf_who_new(const struct hf *hf, const struct tn_user *u);
-void hf_who_remember(struct hf *hf, const struct tn_user *u, struct hf_who *w);
+struct hf_who *hf_who_attach(struct hf *hf, const struct tn_user *u);
 struct hf_who *hf_who_of(struct hf *hf, const struct tn_user *u);
 struct hf_who *hf_who_get(struct hf_who *w);
 void hf_who_put(struct hf_who *w); /* takes NULL */

@@ -176,7 +176,7 @@ static bool fill(struct hf_who *w, const struct tn_user *u, bool squash)
 	return squash || look_up(w, u);
 }
 
-struct hf_who *hf_who_new(const struct hf *hf, const struct tn_user *u)
+static struct hf_who *who_new(const struct hf *hf, const struct tn_user *u)
 {
 	const struct tn_user *is = hf->o.users ? tn_usermap_find(hf->o.users, u) : u;
 	struct hf_who *w = is ? tn_alloc(sizeof(*w) + u->len) : NULL;
@@ -212,27 +212,28 @@ static void forget(struct hf *hf, const struct tn_user *u)
 	}
 }
 
-void hf_who_remember(struct hf *hf, const struct tn_user *u, struct hf_who *w)
+struct hf_who *hf_who_attach(struct hf *hf, const struct tn_user *u)
 {
+	struct hf_who *w;
+
+	if (!u)
+		return NULL;
+	w = who_new(hf, u);
+	if (!w)
+		return NULL;
 	forget(hf, u);
 	w->next = hf->users;
-	hf->users = hf_who_get(w);
+	hf->users = w;
+	return w;
 }
 
 struct hf_who *hf_who_of(struct hf *hf, const struct tn_user *u)
 {
-	struct hf_who *w = u ? hf->users : NULL;
-
-	while (w && !is_asked(w, u))
-		w = w->next;
-	if (w || !u)
-		return w;
-	w = hf_who_new(hf, u);
-	if (!w)
-		return NULL;
-	hf_who_remember(hf, u, w);
-	hf_who_put(w);
-	return w;
+	for (struct hf_who *w = u ? hf->users : NULL; w; w = w->next) {
+		if (is_asked(w, u))
+			return w;
+	}
+	return hf_who_attach(hf, u);
 }
 
 void hf_users_free(struct hf *hf)

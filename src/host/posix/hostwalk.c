@@ -22,24 +22,10 @@ static void attach_to(struct hf_act *a, struct hf_place *place)
 	a->r->u.attach.newchan->qid = hf_qid(a->hf, place->inode, &a->meta);
 }
 
-/* Who was looked up is known from now on. */
-static void meet(struct hf_act *a)
-{
-	if (a->newcomer && a->who)
-		hf_who_remember(a->hf, a->newcomer, a->who);
-}
-
-static void attach_failed(struct hf_act *a, enum tn_err err)
-{
-	if (a->r)
-		tn_fail(a->r, a->stranger ? TN_EUSERS : err);
-}
-
 static void settle_attach_root(struct hf_act *a)
 {
-	meet(a);
 	if (a->err)
-		attach_failed(a, hf_err(a->err));
+		hf_fail(a);
 	else if (a->r)
 		attach_to(a, a->hf->root);
 }
@@ -49,10 +35,10 @@ static void settle_attach(struct hf_act *a)
 	struct hf_found *found = &a->walk.found[0];
 	struct hf_place *root;
 
-	meet(a);
 	if (a->err) {
-		attach_failed(a,
-		    a->err == ENOENT || a->err == ENOTDIR ? TN_EBADATTACH : hf_err(a->err));
+		if (a->r)
+			tn_fail(a->r,
+			    a->err == ENOENT || a->err == ENOTDIR ? TN_EBADATTACH : hf_err(a->err));
 		return;
 	}
 	if (!a->r) {
@@ -97,7 +83,7 @@ enum tn_status hf_attach(struct tn_req *r)
 		a.act = hf_act_attach;
 		a.settle = settle_attach;
 	}
-	return a.newcomer ? hf_act_later(&a) : hf_act_run(&a);
+	return hf_act_run(&a);
 }
 
 /* ---- walk ---- */
