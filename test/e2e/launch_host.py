@@ -182,6 +182,7 @@ def _(b):
 def _(b):
     if os.getuid():
         raise Skipped('there is one user alone')
+    by_user()
     with Place(b, '') as p:
         p.mount()
         b.shows(AS_USER + 'tenon unmount m', '', re.compile(r'\Atenon: unmount: m: .*\n\Z'), 1)

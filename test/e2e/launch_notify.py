@@ -9,7 +9,7 @@ import sys
 import time
 
 from bench import PATIENCE, Failed, Skipped, case
-from launch_host import Place
+from launch_host import Place, mounters
 from people import people, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -274,7 +274,7 @@ def until_followed(w, do, place):
 
 @case('a mount by `tenon mount`: what others change is heard, and it ends at once while it is watched')
 def _(b):
-    for who in people():
+    for who in mounters():
         with Place(b, who) as p:
             os.unlink(b.dir + '/share/f')
             for command in (p.tenon + 'unmount m', who + ('fusermount3 -u m' if who else 'umount m')):

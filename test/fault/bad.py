@@ -6,6 +6,7 @@ Here is what a person meets of it.
 """
 import os
 import re
+import socket
 import struct
 
 from bench import PATIENCE, Failed, case
@@ -84,14 +85,32 @@ SENT = (
 )
 
 
+def begins(s, data):
+    """Sends a session's beginning and waits for its answers, as any client does. -> what is left to be sent"""
+    if not data.startswith(SESSION):
+        return data
+    s.sendall(SESSION)
+    for _ in range(2):
+        size = struct.unpack('<I', exactly(s, 4))[0]
+        exactly(s, size - 4)
+    return data[len(SESSION):]
+
+
+def exactly(s, n):
+    got = s.recv(n, socket.MSG_WAITALL)
+    if len(got) != n:
+        raise Failed('the server hangs up at the beginning of a session')
+    return got
+
+
 def last_words(dial, data):
     """The text of the last Rerror until the server hangs up or, when we have sent our end, has answered all."""
     text = None
     with connect(dial, PATIENCE) as s:
+        data, got = begins(s, data), b''
         try:
             s.sendall(data)
             s.shutdown(1)
-            got = b''
             while piece := s.recv(65536):
                 got += piece
         except ConnectionError:
