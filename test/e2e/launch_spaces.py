@@ -156,6 +156,8 @@ def _(b):
 def _(b):
     for who in people():
         b.shows(who + 'tenon ps now', '', 'tenon: ps: now: one argument too many\ntry: tenon ps --help\n', 2)
+        if 'ASAN_OPTIONS' in os.environ:
+            continue  # LeakSanitizer wants /proc as well
         os.chmod(b.dir, 0o777)
         b.write('clean.sh', "tenon run --clean -b '/lib=#host/lib' -b '/lib64=#host/lib64' -b '/usr=#host/usr' "
                 '-b "/t=#host$(command -v tenon)" /t ps', 0o755)
