@@ -367,6 +367,8 @@ static enum tn_status wait_read(struct tn_req *r, struct tn_cmd_run *run)
 {
 	if (run->end)
 		return tn_reply_text(r, run->end, run->end_len);
+	if (run->state == ENDED)
+		return tn_fail(r, TN_ENOMEM); /* for what it would give: tn_cmd_ended */
 	if (!tn_keep(r))
 		return TN_DONE;
 	r->next = run->waiters;

@@ -314,8 +314,12 @@ static void notify(struct serving *s)
 	struct launch_bare bare = { .dir = s->m->dir };
 	int mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 
-	if (mounts < 0 || !find_mount(s->mount_id, &bare.in.device))
+	if (mounts < 0)
 		return;
+	if (!find_mount(s->mount_id, &bare.in.device)) {
+		close(mounts);
+		return;
+	}
 	s->mounts.data = s;
 	if (uv_poll_init(tn_host_loop_uv(s->hl), &s->mounts, mounts) == 0 &&
 	    uv_poll_start(&s->mounts, UV_PRIORITIZED, mounts_changed) == 0)

@@ -227,6 +227,21 @@ static void reads_of_wait_wait_and_each_is_answered(void **state)
 	tn_chan_put(ctl);
 }
 
+static void without_memory_for_its_end_wait_says_so_and_does_not_wait(void **state)
+{
+	struct tn_chan *ctl = clone_one(), *w = open_at(root, "1/wait", TN_OREAD);
+
+	(void)state;
+	exec_now(ctl, "exec a");
+	allocations_left = 0;
+	tn_alloc_hook = allow;
+	tn_cmd_ended(host.run, "7 0 0 0 ''", 10);
+	tn_alloc_hook = NULL;
+	assert_int_equal(kept_err(keep_read(w, 0, 100)), TN_ENOMEM);
+	tn_chan_put(w);
+	tn_chan_put(ctl);
+}
+
 static void a_flushed_exec_goes_on(void **state)
 {
 	struct tn_chan *ctl = clone_one();
@@ -286,6 +301,7 @@ int main(void)
 		TEST(a_command_that_cannot_be_run_is_the_error_of_exec),
 		TEST(the_input_ends_with_its_last_writer_and_all_with_the_last_file),
 		TEST(reads_of_wait_wait_and_each_is_answered),
+		TEST(without_memory_for_its_end_wait_says_so_and_does_not_wait),
 		TEST(a_flushed_exec_goes_on),
 		TEST(limits_are_errors),
 		TEST(wrong_lines_are_refused),
