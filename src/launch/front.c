@@ -5,6 +5,7 @@
  */
 #include "launch/front.h"
 
+#include "host/posix/children.h"
 #include "launch/doctor.h"
 #include "launch/join.h"
 #include "launch/keep.h"

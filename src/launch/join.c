@@ -1,6 +1,7 @@
 /* Order: U first, whose rights the others need; M1 last, because it hides the host's /proc. */
 #include "launch/join.h"
 
+#include "host/posix/children.h"
 #include "launch/front.h"
 #include "launch/keep.h"
 #include "launch/pids.h"

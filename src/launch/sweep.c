@@ -5,6 +5,8 @@
  */
 #include "launch/sweep.h"
 
+#include "host/posix/children.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -265,31 +267,6 @@ int tn_sweep(dev_t device, int fuse, int timeout_ms)
 
 /* ---- one's own children ---- */
 
-int tn_children_open(void)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "/proc/self/task/%d/children", (int)getpid());
-	return open(name, O_RDONLY | O_CLOEXEC);
-}
-
-/* Kills those that the list has now. It may be longer than the room: then the others have their turn later. */
-static void kill_children(int children)
-{
-	char list[4096], *at = list, *end;
-	ssize_t n = pread(children, list, sizeof(list) - 1, 0);
-
-	list[n > 0 ? n : 0] = '\0';
-	for (;;) {
-		long pid = strtol(at, &end, 10);
-
-		if (end == at || *end != ' ') /* the last may be cut off */
-			return;
-		kill((pid_t)pid, SIGKILL);
-		at = end;
-	}
-}
-
 void tn_sweep_children(int children, int timeout_ms)
 {
 	const struct timespec moment = { .tv_nsec = 2000000 };
@@ -297,7 +274,7 @@ void tn_sweep_children(int children, int timeout_ms)
 	pid_t pid = 0;
 
 	while (pid >= 0 && now_ms() < end) {
-		kill_children(children);
+		tn_children_kill(children);
 		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
 		}
 		if (pid == 0)

@@ -29,12 +29,9 @@ bool tn_sees(pid_t pid, dev_t device);
  */
 int tn_sweep(dev_t device, int fuse, int timeout_ms);
 
-/* The list of the calling process's children: opened while the /proc that tells of it is in sight. -1: errno. */
-int tn_children_open(void);
-
 /*
- * Kills all children of the calling process until it has none or timeout_ms have passed, by that list (borrowed). Of a
- * subreaper, prctl(2), these are all that it and its descendants have begun. Reaps them.
+ * Kills all children of the calling process, by its list (host/posix/children.h; borrowed), and reaps them, until it has
+ * none or timeout_ms have passed.
  */
 void tn_sweep_children(int children, int timeout_ms);
 

@@ -4,6 +4,8 @@
  */
 #include "host/posix/cmdkeep.h"
 
+#include "host/posix/children.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -143,23 +145,6 @@ static bool reap(struct keeper *kp)
 	return pid == 0;
 }
 
-/* The list is longer than the room when there are many: then the others have their turn in the next round. */
-static void kill_children(void)
-{
-	char list[4096], *at = list, *end;
-	ssize_t n = pread(CHILDREN, list, sizeof(list) - 1, 0);
-
-	list[n > 0 ? n : 0] = '\0';
-	for (;;) {
-		long pid = strtol(at, &end, 10);
-
-		if (end == at || *end != ' ')
-			return;
-		kill((pid_t)pid, SIGKILL);
-		at = end;
-	}
-}
-
 /* Until none is left: who was forked meanwhile comes to us when its parent is dead. */
 static void kill_all(struct keeper *kp)
 {
@@ -167,7 +152,7 @@ static void kill_all(struct keeper *kp)
 	struct signalfd_siginfo info;
 
 	while (reap(kp)) {
-		kill_children();
+		tn_children_kill(CHILDREN);
 		poll(&p, 1, 10);
 		while (read(SIGNALS, &info, sizeof(info)) > 0) {
 		}
@@ -185,7 +170,7 @@ void cmd_keep(const struct cmd_keep *k)
 	setsid();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	place_fds(k);
-	if (open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC) != CHILDREN)
+	if (tn_children_open() != CHILDREN)
 		_exit(1);
 	place_signals();
 	begin(k, &kp);
