@@ -45,21 +45,12 @@ const struct tn_device_row *tn_device_find(const struct tn_node *node, struct tn
 
 static const struct tn_owner nobody;
 
-/* Attaches to `#/`, which must answer at once. NULL: no memory, or it refused. */
-static struct tn_chan *root_of(struct tn_proc *p)
+/* Attaches to a server, which must answer at once. NULL: no memory, or it refused. */
+static struct tn_chan *attach(struct tn_proc *p, struct tn_server *server)
 {
-	const struct tn_device_row *row;
-	struct tn_server *server;
-	struct tn_str spec;
-	struct tn_chan *c;
+	struct tn_chan *c = tn_chan_new(server, p->user);
 	struct tn_req r;
 
-	row = tn_device_find(p->node, TN_STR("/"), &spec);
-	tn_assert(row); /* a node has a root device */
-	if (row->instance(p, spec, &server) != TN_OK)
-		return NULL;
-	c = tn_chan_new(server, p->user);
-	tn_server_put(server);
 	if (!c)
 		return NULL;
 	tn_req_init(&r, TN_ATTACH, NULL, &nobody);
@@ -73,6 +64,23 @@ static struct tn_chan *root_of(struct tn_proc *p)
 		return c;
 	tn_chan_put(c);
 	return NULL;
+}
+
+/* That of `#/`. */
+static struct tn_chan *root_of(struct tn_proc *p)
+{
+	const struct tn_device_row *row;
+	struct tn_server *server;
+	struct tn_str spec;
+	struct tn_chan *c;
+
+	row = tn_device_find(p->node, TN_STR("/"), &spec);
+	tn_assert(row); /* a node has a root device */
+	if (row->instance(p, spec, &server) != TN_OK)
+		return NULL;
+	c = attach(p, server);
+	tn_server_put(server);
+	return c;
 }
 
 struct tn_proc *tn_proc_new(struct tn_node *node, struct tn_user *user)
@@ -151,4 +159,16 @@ void tn_proc_set_dot(struct tn_proc *p, struct tn_chan *dot)
 
 	p->dot = dot;
 	tn_chan_put(old);
+}
+
+bool tn_proc_set_root(struct tn_proc *p, struct tn_server *server)
+{
+	struct tn_chan *root = attach(p, server);
+
+	if (!root)
+		return false;
+	tn_chan_put(p->slash);
+	p->slash = tn_chan_get(root);
+	tn_proc_set_dot(p, root);
+	return true;
 }

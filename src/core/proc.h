@@ -62,4 +62,7 @@ void tn_proc_put(struct tn_proc *p);
 void tn_proc_set_ns(struct tn_proc *p, struct tn_ns *ns);
 void tn_proc_set_dot(struct tn_proc *p, struct tn_chan *dot);
 
+/* `/` and `.` become the root of server (borrowed), which answers a TN_ATTACH at once. false: no memory, or it refused. */
+bool tn_proc_set_root(struct tn_proc *p, struct tn_server *server);
+
 #endif

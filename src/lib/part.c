@@ -17,45 +17,18 @@
 
 /* ---- making ---- */
 
-static const struct tn_owner nobody;
-
-/* The root of a tree of its own, which answers at once. NULL: no memory. */
-static struct tn_chan *empty_root(struct tn_proc *p)
-{
-	struct tn_server *s = tn_rootfs_new(p->node->loop);
-	struct tn_chan *c = s ? tn_chan_new(s, p->user) : NULL;
-	struct tn_req r;
-
-	tn_server_put(s);
-	if (!c)
-		return NULL;
-	tn_req_init(&r, TN_ATTACH, NULL, &nobody);
-	r.server = s;
-	r.user = p->user;
-	r.u.attach.newchan = c;
-	tn_assert(tn_submit(&r) == TN_DONE);
-	tn_req_reset(&r);
-	c->path = tn_path_root(TN_STR("/"));
-	if (c->path)
-		return c;
-	tn_chan_put(c);
-	return NULL;
-}
-
 /* #/ is one for the program; a name space has mount points of its own. */
 static struct tn_proc *new_empty(void)
 {
 	struct tn_proc *p = tn_host_proc_clean(tn_program.node);
-	struct tn_chan *root = p ? empty_root(p) : NULL;
+	struct tn_server *root = p ? tn_rootfs_new(p->node->loop) : NULL;
 
-	if (!root) {
+	if (!root || !tn_proc_set_root(p, root)) {
 		tn_proc_put(p);
+		p = NULL;
 		tn_call_set(TN_ENOMEM, NULL);
-		return NULL;
 	}
-	tn_chan_put(p->slash);
-	p->slash = tn_chan_get(root);
-	tn_proc_set_dot(p, root);
+	tn_server_put(root);
 	return p;
 }
 
