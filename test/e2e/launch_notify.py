@@ -332,7 +332,7 @@ def _(b):
         for name in ('share/a/b/c', 'victim/b/c'):
             os.makedirs(os.path.join(b.dir, name))
         b.shows('chmod -R a+rwX share victim')
-        w = Watcher(b, who, "-m /n/far='%s'" % b.export('share').dial, ['/n/far/a/b/c', '/n/far/d'], watched=2)
+        w = Watcher(b, who, "-m /n/far='%s'" % b.export('share').dial, ['/n/far/a/b/c', '/n/far/d'], watched=4)
         os.rename(b.dir + '/share/a', b.dir + '/share/z')
         os.symlink(b.dir + '/victim', b.dir + '/share/a')
         for name in ('z/b/c/planted', 'd/marker'):

@@ -1,9 +1,10 @@
 """watcher.py SECONDS WATCHED [do=SCRIPT|while=SCRIPT] NAME...: says `TIME WHAT PLACE[/NAME]` for what inotify tells of each NAME, first `ready`.
 
-WATCHED: how many directories the server of the name space must follow before it is ready, as /n/ns/stats counts them; 0:
-there is none to wait for. TIME is of the monotonic clock. Ends after SECONDS, or when its input does; or, when it is to do a
-SCRIPT of Python, if nothing more was heard for QUIET_S behind it. What `do` does is read when it is over: the kernel tells
-what is the same as the one before only once, until that is read.
+WATCHED: how many directories the server of the name space must follow before it is ready, as /n/ns/stats counts them: each NAME
+that is a server's, and what it stands in if that is a server's too; 0: there is none to wait for. TIME is of the monotonic
+clock. Ends after SECONDS, or when its input does; or, when it is to do a SCRIPT of Python, if nothing more was heard for
+QUIET_S behind it. What `do` does is read when it is over: the kernel tells what is the same as the one before only once, until
+that is read.
 """
 import ctypes
 import os
