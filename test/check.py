@@ -118,6 +118,7 @@ SUITES = [
     Suite('posix-long', ['test/posix/stages.py', '{build}', '--only', 'random*', '--long', '--at-once', '9'], 3600, long=True),
     Suite('posix-races-long', ['test/posix/stages.py', '{build}', '--only', 'races*', '--long'], 10800, long=True),
     Suite('vm', ['test/vm/run.py', '{build}'], 7200, needs='tools', long=True),
+    Suite('vm-tar', ['test/vm/run.py', '{build}', 'tar'], 7200, needs='tools', long=True),
     Suite('oracle-linux', ['test/oracle_linux.py', '{build}'], 300, needs='oracle'),
     e2e('launch_process', alone=True),
     e2e('launch_terminal', alone=True, seconds=450),

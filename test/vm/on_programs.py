@@ -4,8 +4,6 @@ import os
 from guest import Failed, case
 
 CACHES = ['none', 'mmap', 'loose']
-# Of tar. To make, write and close one takes the emulated machine 40 ms: 20,000 are a quarter of an hour for that alone.
-FILES = 2000
 
 
 def both(g, cache, command, seconds=300):
@@ -27,20 +25,6 @@ def each(name, caches=CACHES, **kw):
             case('%s, cache=%s' % (name, cache), cache, **kw)(fn)
         return fn
     return mark
-
-
-@each('tar of %d files, find, du, rm' % FILES, seconds=600)
-def _(g, cache):
-    os.makedirs(g.dir + '/source')
-    for i in range(FILES):
-        at = '%s/source/%02d' % (g.dir, i % 40)
-        os.makedirs(at, exist_ok=True)
-        with open('%s/%d' % (at, i), 'wb') as f:
-            f.write(b'%d\n' % i * (i % 50))
-    g.sh('tar cf ../all.tar .', cwd=g.dir + '/source')
-    both(g, cache, 'tar xf {0}/all.tar && tar df {0}/all.tar && find . | sort | md5sum'.format(g.dir))
-    both(g, cache, 'find . -type f -print0 | sort -z | xargs -0 cat | md5sum; find . -type f \\( -name 77 -o -size +300c \\) | sort')
-    both(g, cache, 'rm -r [0-9]*; ls -A')
 
 
 @each('git: init, commit, clone, status, gc, fsck', seconds=600)
