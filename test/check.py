@@ -33,6 +33,9 @@ TALLY = re.compile(rb'^(?:# )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$
 Suite = collections.namedtuple('Suite', 'name command seconds asan needs alone long', defaults=(False, '', False, False))
 
 
+ALWAYS = 'always'
+
+
 def unit(room):
     return Suite('unit-' + room, ['test/unit.py', '{build}', room], 300, asan=True)
 
@@ -49,8 +52,8 @@ def fault(file, alone=False):
     return Suite('fault-' + file, ['test/fault/run.py', '{build}', file], 600, asan=True, alone=alone)
 
 
-# needs: a folder of ../shared, without which the suite is skipped. alone: nothing else runs meanwhile (it measures
-# times). asan: also in build-asan. seconds: how long it may take.
+# needs: a folder of ../shared, without which the suite is skipped. alone: nothing else runs meanwhile (it measures times);
+# ALWAYS: nor when it is sanitized, where times say little. asan: also in build-asan. seconds: how long it may take.
 SUITES = [
     Suite('arrows', ['test/arrows.py'], 60),
     Suite('arrows-selftest', ['test/arrows.py', '--selftest'], 60),
@@ -127,13 +130,13 @@ SUITES = [
     e2e('launch_posix'),
     e2e('launch_owners'),
     e2e('launch_live', alone=True),
-    e2e('launch_notify', alone=True),
+    e2e('launch_notify', alone=ALWAYS),
     e2e('launch_spaces', alone=True),
-    e2e('launch_load', alone=True),
-    e2e('launch_churn', alone=True),
+    e2e('launch_load', alone=ALWAYS),
+    e2e('launch_churn', alone=ALWAYS),
     e2e('launch_churn_long', alone=True, seconds=1800, long=True),
-    fault('silent', alone=True),
-    fault('killed', alone=True),
+    fault('silent', alone=ALWAYS),
+    fault('killed', alone=ALWAYS),
 ]
 
 
@@ -255,14 +258,14 @@ def main():
         for i in range(3):
             total[i] += result[i]
 
-    # Suites wait more than they compute: as many at once as there are processors; those that measure come last, alone.
-    together = [j for j in jobs if not j[0].alone]
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    # Suites wait more than they compute: one more at once than there are processors; those that measure come last, alone.
+    alone = [j for j in jobs if j[0].alone == ALWAYS or (j[0].alone and j[1] == 'build')]
+    together = [j for j in jobs if j not in alone]
+    with concurrent.futures.ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool:
         for job, result in zip(together, pool.map(lambda j: run(*j), together)):
             done(job, result)
-    for job in jobs:
-        if job[0].alone:
-            done(job, run(*job))
+    for job in alone:
+        done(job, run(*job))
     print('%d passed, %d failed, %d skipped' % tuple(total), flush=True)
     return 1 if total[1] or not total[0] else 0
 
