@@ -154,6 +154,10 @@ static const struct err_row rows[TN_ERRS] = {
 	ROW(TN_ELIMIT_ATTRS, "limit reached: attributes of this connection", L_ENOSPC),
 	ROW(TN_ELIMIT_FILES, "limit reached: files in this file system", L_ENOSPC),
 	ROW(TN_ELIMIT_LOCKS, "limit reached: locks of files", L_ENOLCK),
+	ROW(TN_ELIMIT_ALL, "limit reached: memory of all connections", L_ENOMEM),
+	ROW(TN_ELIMIT_PEER, "limit reached: connections from this address", L_EUSERS),
+	ROW(TN_ELIMIT_SLOW, "limit reached: time for a message", L_ETIMEDOUT),
+	ROW(TN_ELIMIT_IDLE, "limit reached: time without a message", L_ETIMEDOUT),
 };
 #undef ROW
 

@@ -116,6 +116,7 @@ void tn_loop_run(struct tn_loop *loop)
 {
 	struct tn_task *task;
 
+	loop->turns++;
 	take_inbox(loop);
 	/* What is queued while these run waits for the next call: a task that queues itself starves nobody. */
 	loop->running = loop->first;

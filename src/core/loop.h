@@ -18,6 +18,7 @@ struct tn_loop {
 	struct tn_task *first, *last; /* to be run, in order */
 	struct tn_task *running;      /* what is left of those that tn_loop_run is running */
 	struct tn_timer *timers;      /* by at_ns, soonest first */
+	uint32_t turns;               /* calls of tn_loop_run: what one turn may do is bounded */
 	uint32_t lock;                /* guards inbox */
 	struct tn_task *inbox, *inbox_last; /* posted by other threads */
 	void (*wake)(struct tn_loop *loop); /* the host's: ends the sleep. Any thread. NULL: nobody sleeps */

@@ -106,8 +106,8 @@ bool tn_conn_send(struct tn_call *call, struct tn_msg *m)
 		conn->stats.flushed++;
 		return true;
 	}
-	if (call->r.err == TN_ENOMEM && call->is_over)
-		call->r.err = TN_ELIMIT_MEMORY;
+	if (call->r.err == TN_ENOMEM && call->over)
+		call->r.err = (uint16_t)call->over;
 	if (call->r.err)
 		return tn_conn_put_error(conn, call->tag, (enum tn_err)call->r.err,
 		    tn_req_text(&call->r));

@@ -9,7 +9,7 @@
 #include "link/extension.h"
 
 enum {
-	SPARE_CALLS = 32,
+	TAGS_FROM = 8,  /* calls that are looked through for a tag */
 	STAT_ROOM = 512 /* bytes made ready for the Rstat of a kept request */
 };
 
@@ -26,15 +26,40 @@ struct tn_call *tn_conn_find_tag(struct tn_conn *conn, uint16_t tag)
 
 	if (conn->n_calls == 0)
 		return NULL;
-	for (call = *tag_chain(conn, tag); call && call->tag != tag; call = call->tag_next)
-		;
+	if (conn->tags)
+		for (call = *tag_chain(conn, tag); call && call->tag != tag; call = call->tag_next)
+			;
+	else
+		for (call = conn->calls; call && (call->tag != tag || call->is_silent);
+		     call = call->next)
+			;
 	return call;
+}
+
+static void tag_enter(struct tn_call *call)
+{
+	struct tn_call **chain = tag_chain(call->conn, call->tag);
+
+	call->tag_next = *chain;
+	*chain = call;
+}
+
+/* They are many now. Without memory for a table they are looked through all the same. */
+static void make_tags(struct tn_conn *conn)
+{
+	conn->tags = tn_budget_alloc(&conn->budget, TN_TAG_CHAINS * sizeof(conn->tags[0]));
+	for (struct tn_call *call = conn->calls; call && conn->tags; call = call->next)
+		if (!call->is_silent)
+			tag_enter(call);
 }
 
 static void tag_forget(struct tn_call *call)
 {
-	struct tn_call **at = tag_chain(call->conn, call->tag);
+	struct tn_call **at;
 
+	if (!call->conn->tags)
+		return;
+	at = tag_chain(call->conn, call->tag);
 	while (*at && *at != call)
 		at = &(*at)->tag_next;
 	if (*at)
@@ -55,10 +80,11 @@ void tn_conn_list_call(struct tn_call *call)
 		call->next->prev = call;
 	conn->calls = call;
 	conn->n_calls++;
-	if (!call->is_silent) {
-		call->tag_next = *tag_chain(conn, call->tag);
-		*tag_chain(conn, call->tag) = call;
-	}
+	tn_budget_force(&conn->budget, sizeof(*call)); /* reqs_max bounds them */
+	if (!conn->tags && conn->n_calls > TAGS_FROM)
+		make_tags(conn);
+	else if (conn->tags && !call->is_silent)
+		tag_enter(call);
 }
 
 static void unlist_call(struct tn_call *call)
@@ -76,19 +102,13 @@ static void unlist_call(struct tn_call *call)
 	if (call->next)
 		call->next->prev = call->prev;
 	conn->n_calls--;
+	tn_budget_give(&conn->budget, sizeof(*call));
 }
 
 struct tn_call *tn_conn_call_new(struct tn_conn *conn, uint8_t type, uint16_t tag)
 {
-	struct tn_call *call = conn->spare;
+	struct tn_call *call = tn_conns_call(conn->all);
 
-	if (call) {
-		conn->spare = call->queue_next;
-		conn->n_spare--;
-		memset((char *)call + sizeof(call->r), 0, sizeof(*call) - sizeof(call->r));
-	} else {
-		call = tn_budget_alloc(&conn->budget, sizeof(*call));
-	}
 	if (!call)
 		return NULL;
 	call->conn = conn;
@@ -132,22 +152,15 @@ void tn_conn_call_free(struct tn_call *call)
 	tn_call_attr_free(call);
 	tn_free(call->first_words);
 	call->state = TN_CALL_FREE;
-	if (conn->n_spare >= SPARE_CALLS) {
-		tn_budget_free(&conn->budget, call, sizeof(*call));
-		return;
-	}
-	call->queue_next = conn->spare;
-	conn->spare = call;
-	conn->n_spare++;
+	tn_conns_uncall(conn->all, call);
 }
 
 /* ---- what spellings use ---- */
 
 void tn_call_fail(struct tn_call *call, enum tn_err err)
 {
-	if (err == TN_ENOMEM && call->conn->budget.refused)
-		call->is_over = true;
-	call->conn->budget.refused = false;
+	if (err == TN_ENOMEM)
+		err = tn_budget_err(&call->conn->budget);
 	tn_fail(&call->r, err);
 }
 
@@ -294,8 +307,7 @@ static bool call_keep(struct tn_req *r)
 	struct tn_call *call = (struct tn_call *)r;
 
 	if (!keep_all(call)) {
-		call->is_over = call->conn->budget.refused;
-		call->conn->budget.refused = false;
+		call->over = tn_budget_err(&call->conn->budget);
 		return false;
 	}
 	if (call->how->point)
@@ -341,7 +353,7 @@ void tn_conn_adopt_large(struct tn_call *call)
 	piece_free(call);
 	call->piece = call->large;
 	call->large = NULL;
-	call->conn->budget.used += sizeof(*call->piece) + call->piece->size;
+	tn_budget_force(&call->conn->budget, sizeof(*call->piece) + call->piece->size);
 }
 
 /* The answer is encoded at once, as long as *st is there. */

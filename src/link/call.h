@@ -54,7 +54,7 @@ struct tn_call {
 	bool is_unasked;  /* it was answered before there was a request */
 	bool is_silent;   /* whatever comes of it is not answered: Tversion, hang-up */
 	bool is_flushed;  /* a Tflush has named it */
-	bool is_over;     /* the budget's limit was what it failed of */
+	enum tn_err over; /* why it could not be kept; TN_OK: it could */
 	bool is_answered; /* `room` or `piece` holds a whole frame of answer_len bytes already */
 	bool is_full;     /* an entry was refused for lack of room */
 	uint16_t tag;

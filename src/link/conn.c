@@ -1,6 +1,6 @@
 /*
- * conn: the engine behind conn.h. Here are the stream, the in buffer and the order of work. call.c is the life of a
- * message that is a request, line.c who waits for whom on a fid, answer.c the way out, session.c Tflush, Tversion and
+ * conn: the engine behind conn.h. Here are the stream and the order of work. in.c is the in buffer, call.c the
+ * life of a message that is a request, line.c who waits for whom on a fid, answer.c the way out, session.c Tflush, Tversion and
  * the end; what the other messages mean is in the spellings.
  *
  * The inline path: a frame in the in buffer is decoded on the stack, its names and data point into the buffer, the
@@ -16,13 +16,13 @@
 #include "link/conn_in.h"
 
 enum {
-	IN_GROW = 4,        /* times, when a read has filled it */
 	MSIZE_FIRST = 8192, /* before Tversion */
-	LINGER_TICKS = 5    /* for the transport to send what is left behind a broken frame */
+	LINGER_TICKS = 5,   /* for the transport to send what is left behind a broken frame */
+	QUOTA = 512         /* messages, or fids to be clunked, before others have their turn */
 };
 
-#define TICK_NS        UINT64_C(1000000000)
-#define CLUNK_GRACE_NS TICK_NS /* what a clunk or remove gives the requests before it */
+#define CLUNK_GRACE_NS \
+	UINT64_C(1000000000) /* what a clunk or remove gives the requests before it */
 
 static const struct tn_conn_limits default_limits = {
 	.msize_max = (1u << 20) + TN_IOHDR_SIZE,
@@ -31,9 +31,9 @@ static const struct tn_conn_limits default_limits = {
 	.out_max = 4u << 20,
 	.attrs_max = 4u << 20,
 	.memory_max = 64u << 20,
+	.message_ns = UINT64_C(60000000000),
+	.idle_ns = UINT64_MAX,
 };
-
-static void work(struct tn_conn *conn);
 
 /* ---- notes to others ---- */
 
@@ -50,11 +50,9 @@ void tn_conn_work_later(struct tn_conn *conn)
 	tn_loop_defer(conn->loop, &conn->task);
 }
 
-/* Time matters from now on: a large buffer, a clunk that waits. */
 void tn_conn_want_ticks(struct tn_conn *conn)
 {
-	if (!conn->timer.at_ns)
-		tn_timer_set(conn->loop, &conn->timer, tn_now_ns() + TICK_NS);
+	tn_conns_tick(conn->all, conn);
 }
 
 /* ---- serving ---- */
@@ -112,8 +110,7 @@ static void take_request(struct tn_conn *conn, struct tn_msg *m, const struct tn
 	enum tn_err err;
 
 	if (!call) {
-		tn_conn_refuse_tag(conn, m->tag,
-		    conn->budget.refused ? TN_ELIMIT_MEMORY : TN_ENOMEM);
+		tn_conn_refuse_tag(conn, m->tag, TN_ENOMEM);
 		return;
 	}
 	call->how = how;
@@ -143,16 +140,22 @@ static void end(struct tn_conn *conn)
 	conn->must_cut = true;
 }
 
-/* What is sent already, errors about it among them, may still leave. */
-static void break_off(struct tn_conn *conn)
+/* What is sent already, errors about it among them, may still leave. The log hears why. */
+static void break_off(struct tn_conn *conn, const char *why)
 {
-	static const char words[] = "9P: a frame that cannot be: hung up: ";
-	char line[sizeof(words) + TN_PEER_MAX];
-	size_t len = tn_strlen(conn->peer);
+	static const char behind[] = ": hung up";
+	char line[2 * TN_PEER_MAX + sizeof(behind)];
+	const char *parts[] = { conn->peer, ": ", why, behind };
+	size_t at = 0;
 
-	memcpy(line, words, sizeof(words) - 1);
-	memcpy(line + sizeof(words) - 1, conn->peer, len);
-	tn_log(line, sizeof(words) - 1 + len);
+	for (size_t i = 0; i < TN_COUNT(parts); i++) {
+		size_t len = tn_strlen(parts[i]), left = sizeof(line) - at;
+
+		len = len < left ? len : left;
+		memcpy(line + at, parts[i], len);
+		at += len;
+	}
+	tn_log(line, at);
 	conn->linger = LINGER_TICKS;
 	end(conn);
 	tn_conn_want_ticks(conn);
@@ -188,16 +191,30 @@ static void serve(struct tn_conn *conn, const uint8_t *frame, uint32_t len)
 		take_request(conn, &m, how, frame, len);
 }
 
-static bool is_pushed_back(const struct tn_conn *conn)
+bool tn_conn_is_pushed_back(const struct tn_conn *conn)
 {
 	return conn->state > TN_CONN_OPEN || conn->unsent.first ||
 	       conn->out.bytes > conn->limits.out_max;
 }
 
-/* Whatever comes can be answered, at least by an error. */
-static bool may_serve(struct tn_conn *conn)
+bool tn_conn_may_serve(struct tn_conn *conn)
 {
-	return !is_pushed_back(conn) && tn_out_room(&conn->out, TN_ANSWER_MAX);
+	return !tn_conn_is_pushed_back(conn) && tn_out_room(&conn->out, TN_ANSWER_MAX);
+}
+
+/* One thing more may be done in this turn of the loop. false: it will be in the next. */
+static bool has_turn(struct tn_conn *conn)
+{
+	if (conn->turn != conn->loop->turns) {
+		conn->turn = conn->loop->turns;
+		conn->quota = QUOTA;
+	}
+	if (conn->quota == 0) {
+		tn_conns_hunger(conn->all, conn);
+		return false;
+	}
+	conn->quota--;
+	return true;
 }
 
 static bool serve_next(struct tn_conn *conn)
@@ -208,8 +225,8 @@ static bool serve_next(struct tn_conn *conn)
 	if (!conn->is_reading)
 		return false;
 	if (conn->n_calls >= conn->limits.reqs_max)
-		return !is_pushed_back(conn) && tn_conn_scan_flushes(conn);
-	if (!may_serve(conn))
+		return !tn_conn_is_pushed_back(conn) && tn_conn_scan_flushes(conn);
+	if (!tn_conn_may_serve(conn))
 		return false;
 	len = tn_frame_len(frame, conn->in_len, conn->msize);
 	if (len == 0) {
@@ -217,9 +234,11 @@ static bool serve_next(struct tn_conn *conn)
 		return false;
 	}
 	if (len < 0) {
-		break_off(conn);
+		break_off(conn, "9P: a frame that cannot be");
 		return true;
 	}
+	if (!has_turn(conn))
+		return false;
 	serve(conn, frame, (uint32_t)len);
 	conn->in_start += (uint32_t)len;
 	conn->in_len -= (uint32_t)len;
@@ -295,17 +314,34 @@ static bool step(struct tn_conn *conn)
 	}
 	if (work_finished(conn) || work_unsent(conn) || work_line(conn))
 		return true;
-	return conn->state > TN_CONN_OPEN ? tn_conn_clear(conn) : serve_next(conn);
+	if (conn->state <= TN_CONN_OPEN)
+		return serve_next(conn);
+	return has_turn(conn) && tn_conn_clear(conn);
 }
 
 /* Nothing is held that an idle conn does not need. */
 static bool is_small(const struct tn_conn *conn)
 {
-	return conn->in == conn->in_base && tn_out_is_small(&conn->out) &&
-	       tn_fids_are_small(&conn->fids) && !conn->spare;
+	return !conn->in_piece && tn_out_is_small(&conn->out) && tn_fids_are_small(&conn->fids) &&
+	       !conn->tags;
 }
 
-static void work(struct tn_conn *conn)
+/* It has not ended what it has begun, and nobody keeps it from that. */
+static bool is_due(const struct tn_conn *conn)
+{
+	if (conn->state == TN_CONN_NEW)
+		return true;
+	return (conn->in_len > 0 || conn->skip > 0) && !conn->is_reading &&
+	       !tn_conn_is_pushed_back(conn);
+}
+
+/* Time changes something for it. */
+static bool has_time(const struct tn_conn *conn)
+{
+	return !is_small(conn) || is_due(conn) || conn->limits.idle_ns != UINT64_MAX;
+}
+
+void tn_conn_work(struct tn_conn *conn)
 {
 	if (conn->is_working)
 		return;
@@ -313,11 +349,12 @@ static void work(struct tn_conn *conn)
 	while (step(conn))
 		;
 	conn->is_working = false;
+	tn_conn_release_in(conn);
 	if (conn->out.bytes > 0 || conn->was_refused || conn->stream.closing)
 		tell_transport(conn);
 	conn->was_refused = false;
-	if (conn->state != TN_CONN_CLOSED && !is_small(conn))
-		tn_conn_want_ticks(conn); /* to give back what was needed only now */
+	if (!conn->tick_link.at && conn->state != TN_CONN_CLOSED && has_time(conn))
+		tn_conn_want_ticks(conn);
 }
 
 static void task_run(struct tn_task *task)
@@ -327,7 +364,7 @@ static void task_run(struct tn_task *task)
 	void (*closed)(struct tn_conn *, void *) = conn->closed;
 
 	if (conn->state != TN_CONN_CLOSED) {
-		work(conn);
+		tn_conn_work(conn);
 		return;
 	}
 	conn->closed = NULL;
@@ -339,21 +376,13 @@ static void task_run(struct tn_task *task)
 
 static void shrink(struct tn_conn *conn)
 {
-	struct tn_call *call;
-
-	while ((call = conn->spare) != NULL) {
-		conn->spare = call->queue_next;
-		tn_budget_free(&conn->budget, call, sizeof(*call));
-	}
-	conn->n_spare = 0;
 	tn_out_shrink(&conn->out);
 	tn_fids_shrink(&conn->fids);
-	if (conn->in_len > 0 || conn->in == conn->in_base)
-		return;
-	tn_budget_free(&conn->budget, conn->in, conn->in_size);
-	conn->in = conn->in_base;
-	conn->in_size = TN_IN_BASE;
-	conn->in_start = 0;
+	tn_conn_shrink_in(conn);
+	if (conn->tags && conn->n_calls == 0) {
+		tn_budget_free(&conn->budget, conn->tags, TN_TAG_CHAINS * sizeof(conn->tags[0]));
+		conn->tags = NULL;
+	}
 }
 
 /* Ends what a clunk or remove has waited for long enough: the peer has given the fid up. */
@@ -372,9 +401,37 @@ static bool hurry_clunk(struct tn_conn *conn, const struct tn_call *clunk)
 	return true;
 }
 
-static void tick(struct tn_timer *timer)
+/* A limit of time is reached: the peer is told, if it reads, and hung up on. */
+static void give_up(struct tn_conn *conn, enum tn_err err)
 {
-	struct tn_conn *conn = (struct tn_conn *)((char *)timer - offsetof(struct tn_conn, timer));
+	if (tn_conn_may_serve(conn))
+		tn_conn_put_error(conn, TN_NOTAG, err, tn_err_text(err));
+	break_off(conn, tn_err_text(err));
+}
+
+/* Since when it keeps us waiting is known to a tick: nobody reads a clock for each message. */
+static void look_at_time(struct tn_conn *conn, uint64_t now)
+{
+	bool has_spoken = conn->stats.messages_in != conn->ticked_in;
+
+	conn->ticked_in = conn->stats.messages_in;
+	if (has_spoken || conn->n_calls > 0)
+		conn->heard_ns = now;
+	if (!is_due(conn) || (has_spoken && conn->state != TN_CONN_NEW))
+		conn->begun_ns = now;
+	if (conn->state > TN_CONN_OPEN)
+		return;
+	if (now - conn->begun_ns >= conn->limits.message_ns) {
+		conn->stats.slow++;
+		give_up(conn, TN_ELIMIT_SLOW);
+	} else if (now - conn->heard_ns >= conn->limits.idle_ns) {
+		conn->stats.idle++;
+		give_up(conn, TN_ELIMIT_IDLE);
+	}
+}
+
+bool tn_conn_tick(struct tn_conn *conn, uint64_t now)
+{
 	bool must_go_on;
 
 	conn->is_working = true;
@@ -382,14 +439,12 @@ static void tick(struct tn_timer *timer)
 		conn->linger--;
 	if (conn->stats.messages_in == conn->ticked_in)
 		shrink(conn);
-	conn->ticked_in = conn->stats.messages_in;
-	must_go_on = conn->linger > 0 || !is_small(conn);
+	look_at_time(conn, now);
+	must_go_on = conn->linger > 0 || has_time(conn);
 	for (struct tn_call *call = conn->calls; call; call = call->next)
 		must_go_on |= hurry_clunk(conn, call);
 	conn->is_working = false;
-	if (must_go_on)
-		tn_conn_want_ticks(conn);
-	work(conn);
+	return must_go_on && conn->state != TN_CONN_CLOSED;
 }
 
 /* ---- the stream ---- */
@@ -399,83 +454,19 @@ static struct tn_conn *conn_of(struct tn_stream *s)
 	return (struct tn_conn *)s;
 }
 
-static bool grow_in(struct tn_conn *conn, uint32_t size)
-{
-	uint8_t *in = tn_budget_alloc(&conn->budget, size);
-
-	if (!in)
-		return false;
-	memcpy(in, conn->in + conn->in_start, conn->in_len);
-	if (conn->in != conn->in_base)
-		tn_budget_free(&conn->budget, conn->in, conn->in_size);
-	conn->in = in;
-	conn->in_size = size;
-	conn->in_start = 0;
-	conn->is_greedy = false;
-	return true;
-}
-
-/* The size that the in buffer ought to have: a whole frame at least, more while reads fill it. */
-static uint32_t wanted_in_size(const struct tn_conn *conn)
-{
-	const uint8_t *p = conn->in + conn->in_start;
-	uint32_t frame = 0, size = conn->in_size;
-
-	if (conn->in_len >= 4)
-		frame = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-			(uint32_t)p[3] << 24;
-	if (conn->is_greedy)
-		size = size > conn->msize / IN_GROW ? conn->msize : size * IN_GROW;
-	if (size < frame && frame <= conn->msize)
-		size = frame;
-	return size > conn->in_size ? size : conn->in_size;
-}
-
-/* There is no memory for the frame that has begun: it is answered by an error, and its rest passes by unseen. */
-static bool skip_frame(struct tn_conn *conn)
-{
-	struct tn_msg m;
-
-	if (!may_serve(conn) || tn_frame_len(conn->in, conn->in_len, conn->msize) != 0)
-		return false;
-	tn_msg_decode(&m, (enum tn_dialect)conn->dialect, conn->in, TN_HDR_SIZE); /* the tag only */
-	conn->skip = wanted_in_size(conn) - conn->in_len;
-	conn->in_len = 0;
-	tn_conn_refuse_tag(conn, m.tag, conn->budget.refused ? TN_ELIMIT_MEMORY : TN_ENOMEM);
-	conn->budget.refused = false;
-	return true;
-}
-
-static void make_room(struct tn_conn *conn)
-{
-	uint32_t size = wanted_in_size(conn);
-
-	if (size > conn->in_size && grow_in(conn, size))
-		return;
-	if (conn->in_start > 0 &&
-	    conn->in_size - conn->in_start - conn->in_len < conn->in_size / 2) {
-		memmove(conn->in, conn->in + conn->in_start, conn->in_len);
-		conn->in_start = 0;
-	}
-}
-
 static uint8_t *conn_input(struct tn_stream *s, size_t *room)
 {
 	struct tn_conn *conn = conn_of(s);
+	uint8_t *to = NULL;
 
 	*room = 0;
-	if (!is_pushed_back(conn)) {
-		make_room(conn);
-		*room = conn->in_size - conn->in_start - conn->in_len;
-		if (*room == 0 && skip_frame(conn)) {
-			*room = conn->in_size;
-			tell_transport(conn);
-		}
-		if (conn->skip > 0 && *room > conn->skip)
-			*room = conn->skip;
-	}
+	if (!tn_conn_is_pushed_back(conn))
+		to = tn_conn_make_room(conn, room);
+	if (*room > 0 && conn->has_skipped)
+		tell_transport(conn); /* of the error */
+	conn->has_skipped = false;
 	conn->was_refused = *room == 0;
-	return *room > 0 ? conn->in + conn->in_start + conn->in_len : NULL;
+	return to;
 }
 
 static void conn_arrived(struct tn_stream *s, size_t n)
@@ -494,11 +485,12 @@ static void conn_arrived(struct tn_stream *s, size_t n)
 	conn->in_len += (uint32_t)n;
 	conn->is_greedy = conn->in_start + conn->in_len == conn->in_size;
 	conn->is_reading = true;
-	work(conn);
+	tn_conn_work(conn);
 }
 
 static size_t conn_output(struct tn_stream *s, struct tn_vec *vec, size_t max)
 {
+	tn_conn_release_in(conn_of(s)); /* nothing has come */
 	return tn_out_vec(&conn_of(s)->out, vec, max);
 }
 
@@ -508,7 +500,7 @@ static void conn_sent(struct tn_stream *s, size_t n)
 
 	tn_out_sent(&conn->out, n);
 	conn->stats.bytes_out += n;
-	work(conn);
+	tn_conn_work(conn);
 }
 
 static void conn_hangup(struct tn_stream *s, enum tn_err why)
@@ -520,7 +512,7 @@ static void conn_hangup(struct tn_stream *s, enum tn_err why)
 	conn->linger = 0;
 	conn->must_discard = true;
 	end(conn);
-	work(conn);
+	tn_conn_work(conn);
 }
 
 static const struct tn_stream_ops conn_stream_ops = {
@@ -553,32 +545,46 @@ static void set_limits(struct tn_conn *conn, const struct tn_conn_limits *limits
 	to->out_max = limit(l->out_max, default_limits.out_max);
 	to->attrs_max = limit(l->attrs_max, default_limits.attrs_max);
 	to->memory_max = l->memory_max ? l->memory_max : default_limits.memory_max;
+	to->message_ns = l->message_ns ? l->message_ns : default_limits.message_ns;
+	to->idle_ns = l->idle_ns ? l->idle_ns : default_limits.idle_ns;
 	conn->budget.max = to->memory_max;
 }
 
 struct tn_conn *tn_conn_new(struct tn_server *server, const struct tn_conn_limits *limits,
     const char *peer, void (*closed)(struct tn_conn *conn, void *arg), void *arg)
 {
-	struct tn_conn *conn = tn_alloc(sizeof(*conn));
 	size_t len = peer ? tn_strlen(peer) : 0;
+	struct tn_conns *all = limits && limits->conns ? tn_conns_get(limits->conns)
+						       : tn_conns_new(server->home, 0);
+	struct tn_conn *conn;
 
-	if (!conn)
+	if (len > TN_PEER_MAX)
+		len = TN_PEER_MAX;
+	conn = all ? tn_alloc(sizeof(*conn) + len + 1) : NULL;
+	if (!conn) {
+		tn_conns_put(all);
 		return NULL;
+	}
 	conn->stream.ops = &conn_stream_ops;
 	conn->server = tn_server_get(server);
 	conn->loop = server->home;
+	conn->all = all;
 	conn->closed = closed;
 	conn->arg = arg;
 	conn->task.fn = task_run;
-	conn->timer.fn = tick;
 	conn->in = conn->in_base;
 	conn->in_size = TN_IN_BASE;
 	set_limits(conn, limits);
+	conn->budget.store = &all->store;
 	conn->msize = conn->limits.msize_max < MSIZE_FIRST ? conn->limits.msize_max : MSIZE_FIRST;
 	tn_out_init(&conn->out, &conn->budget);
 	tn_fids_init(&conn->fids, conn->limits.fids_max);
+	conn->fids.budget = &conn->budget;
 	if (len > 0)
-		memcpy(conn->peer, peer, len < TN_PEER_MAX ? len : TN_PEER_MAX - 1);
+		memcpy(conn->peer, peer, len);
+	conn->turn = conn->loop->turns - 1;
+	conn->begun_ns = conn->heard_ns = tn_now_ns();
+	tn_conn_want_ticks(conn);
 	return conn;
 }
 
@@ -604,7 +610,7 @@ void tn_conn_end(struct tn_conn *conn)
 	conn->must_discard = true;
 	end(conn);
 	/* From inside a server's answer the loop there goes on with it. */
-	work(conn);
+	tn_conn_work(conn);
 }
 
 void tn_conn_free(struct tn_conn *conn)
@@ -615,7 +621,7 @@ void tn_conn_free(struct tn_conn *conn)
 	if (s->transport && s->transport->detached)
 		s->transport->detached(s);
 	tn_loop_forget(conn->loop, &conn->task);
-	tn_timer_stop(conn->loop, &conn->timer);
+	tn_conns_forget(conn->all, conn);
 	conn->in_len = 0;
 	shrink(conn);
 	tn_out_fini(&conn->out);
@@ -623,6 +629,7 @@ void tn_conn_free(struct tn_conn *conn)
 	tn_server_put(conn->server);
 	tn_server_put(conn->beside);
 	tn_server_put(conn->users);
+	tn_conns_put(conn->all);
 	tn_free(conn);
 }
 

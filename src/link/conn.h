@@ -8,19 +8,29 @@
 
 #include "link/stream.h"
 
-/* Limits are data; 0 takes the default. Each has an error of its own. */
+struct tn_conns; /* link/conns.h: what several conns have in common */
+
+/* Limits are data; 0 takes the default. Each has an error of its own. docs/limits.md. */
 struct tn_conn_limits {
-	uint32_t msize_max;   /* bytes; default 1 MiB + TN_IOHDR_SIZE */
-	uint32_t fids_max;    /* default 65536 */
-	uint32_t reqs_max;    /* outstanding requests; beyond it only Tflush is looked for. default 1024 */
-	uint32_t out_max;     /* bytes of answers not yet sent; beyond it input is not read. default 4 MiB */
-	uint32_t attrs_max;   /* bytes of extended attributes at fids (.L). default 4 MiB */
-	uint64_t memory_max;  /* bytes in all for kept requests and buffers. default 64 MiB */
+	uint32_t msize_max; /* bytes; default 1 MiB + TN_IOHDR_SIZE */
+	uint32_t fids_max;  /* default 65536 */
+	/* outstanding requests; beyond it only Tflush is looked for. default 1024 */
+	uint32_t reqs_max;
+	/* bytes of answers not yet sent; beyond it input is not read. default 4 MiB */
+	uint32_t out_max;
+	uint32_t attrs_max;  /* bytes of extended attributes at fids (.L). default 4 MiB */
+	uint64_t memory_max; /* bytes in all for fids, kept requests and buffers. default 64 MiB */
+	/* for a message that has begun, and for the first Tversion. default 60 s; UINT64_MAX: none */
+	uint64_t message_ns;
+	uint64_t idle_ns; /* without a message, and nothing being asked. default: none */
+	/* counted; what it has in common with others. NULL: nothing */
+	struct tn_conns *conns;
 };
 
 /* What a conn counts: one table for stats files, --json and metrics. */
 struct tn_conn_stats {
 	uint64_t messages_in, messages_out, bytes_in, bytes_out, errors, kept, flushed, refused;
+	uint64_t slow, idle; /* ended for want of a whole message, or of any */
 	uint32_t fids, reqs;
 };
 
@@ -30,8 +40,8 @@ struct tn_conn;
  * A conn that serves `server` (counted): each Tattach is a TN_ATTACH there. `closed` is called once when the conn has
  * ended and all its requests are answered; it may free the conn. peer: for log lines, copied. NULL: no memory.
  */
-struct tn_conn *tn_conn_new(struct tn_server *server, const struct tn_conn_limits *limits, const char *peer,
-    void (*closed)(struct tn_conn *conn, void *arg), void *arg);
+struct tn_conn *tn_conn_new(struct tn_server *server, const struct tn_conn_limits *limits,
+    const char *peer, void (*closed)(struct tn_conn *conn, void *arg), void *arg);
 
 /*
  * Who peers are, where that is more than they say: each TN_ATTACH goes to `users` (counted) first, with a newchan whose user

@@ -1,5 +1,5 @@
 /*
- * A conn from inside: what conn.c, call.c, line.c, answer.c and session.c share. Everything is touched on the conn's loop
+ * A conn from inside: what conn.c, in.c, call.c, line.c, answer.c and session.c share. Everything is touched on the conn's loop
  * only, but for entry and stat of the owner of a kept request, which touch their call.
  */
 #ifndef TN_LINK_CONN_IN_H
@@ -8,14 +8,15 @@
 #include "core/loop.h"
 #include "link/call.h"
 #include "link/conn.h"
+#include "link/conns.h"
 
 enum {
-	TN_IN_BASE = 1024, /* bytes of the in buffer that is always there */
+	TN_IN_BASE = 128, /* bytes of the in buffer that is always there */
 	TN_ANSWER_MAX =
 	    512, /* of an answer but its data or stat: the longest is Rerror, which is cut */
 	TN_MSIZE_MIN = 256, /* Rwalk with 16 qids, Rgetattr, and some words of an error */
 	TN_TAG_CHAINS = 32,
-	TN_PEER_MAX = 128
+	TN_PEER_MAX = 128 /* of its name, for log lines */
 };
 
 enum tn_conn_state {
@@ -37,6 +38,8 @@ struct tn_conn {
 	const char *aname;
 	struct tn_server *users; /* counted, or NULL; is asked first */
 	struct tn_loop *loop;
+	struct tn_conns *all; /* counted; so is limits.conns, which is the same or NULL */
+	struct tn_conn_link tick_link, turn_link;
 	struct tn_conn_limits limits;
 	uint8_t state;   /* enum tn_conn_state */
 	uint8_t dialect; /* enum tn_dialect */
@@ -47,22 +50,27 @@ struct tn_conn {
 	bool was_refused;  /* input said NULL: the transport wants to hear when that changes */
 	bool is_greedy;    /* the last read filled the in buffer */
 	bool is_reading;   /* whole frames may be in the in buffer */
+	bool has_skipped;  /* an error was said of a frame that there is no memory for */
 	uint8_t linger;    /* ticks */
+	uint16_t quota;    /* messages and fids that are left to it in the loop's turn `turn` */
+	uint32_t turn;
 	uint32_t msize;
 	uint32_t cursor; /* of clearing */
-	/* the in buffer: in_len bytes from in_start are not served */
+	/* the in buffer, in_base or in_piece: in_len bytes from in_start are not served */
 	uint8_t *in;
+	struct tn_piece *in_piece; /* lent while it is needed, or a large one; or NULL */
 	uint32_t in_size, in_start, in_len;
-	uint32_t skip;    /* bytes of a frame that there was no memory for */
+	uint32_t skip; /* bytes of a frame that there was no memory for */
+	enum tn_err no_memory;
 	uint32_t scanned; /* behind in_start: looked through for Tflush */
 	struct tn_budget budget;
 	struct tn_fids fids;
 	uint32_t attr_bytes; /* of attributes at fids and calls */
 	uint64_t lock_key;   /* 0: no lock was asked for yet */
-	struct tn_call *tags[TN_TAG_CHAINS];
+	struct tn_call *
+	    *tags; /* TN_TAG_CHAINS; NULL: there was no memory or no need, look through calls */
 	struct tn_call *calls; /* all that outlive their frame */
-	struct tn_call *spare;
-	uint32_t n_calls, n_spare;
+	uint32_t n_calls;
 	struct tn_calls finished; /* answered by the server */
 	struct tn_calls unsent;   /* and there was no memory for the answer */
 	struct tn_fid *stirred;   /* lines to look at */
@@ -70,15 +78,17 @@ struct tn_conn {
 	uint16_t version_tag;
 	uint8_t version_dialect; /* TN_DIALECTS: "unknown" */
 	uint32_t version_msize;
-	struct tn_task task;   /* work, or at the end `closed` */
-	struct tn_timer timer; /* ticks while there is something to grow old */
-	uint64_t ticked_in;    /* messages_in at the last tick */
+	struct tn_task task; /* work, or at the end `closed` */
+	uint64_t ticked_in;  /* messages_in at the last tick */
+	uint64_t
+	    begun_ns; /* about when what it has not ended was begun: a message, or the session */
+	uint64_t heard_ns; /* about when the last message came */
 	void (*closed)(struct tn_conn *conn, void *arg);
 	void *arg;
 	struct tn_conn_stats stats;
 	struct tn_out out;
 	uint8_t in_base[TN_IN_BASE];
-	char peer[TN_PEER_MAX];
+	char peer[]; /* terminated */
 };
 
 static inline void tn_calls_put(struct tn_calls *q, struct tn_call *call)
@@ -106,11 +116,32 @@ static inline struct tn_call *tn_calls_take(struct tn_calls *q)
 
 /* ---- conn.c ---- */
 
+/* Does what there is to do, for as long as the conn has its turn. */
+void tn_conn_work(struct tn_conn *conn);
+
+/* A second has gone by. true: the next one matters too. */
+bool tn_conn_tick(struct tn_conn *conn, uint64_t now);
+
 /* What is queued will be looked at from the loop. */
 void tn_conn_work_later(struct tn_conn *conn);
 
 /* Time matters from now on: a large buffer, a clunk that waits. */
 void tn_conn_want_ticks(struct tn_conn *conn);
+
+/* Nothing is taken for now: the peer does not read, or the conn ends. */
+bool tn_conn_is_pushed_back(const struct tn_conn *conn);
+
+/* Whatever comes can be answered, at least by an error. */
+bool tn_conn_may_serve(struct tn_conn *conn);
+
+/* ---- in.c ---- */
+
+/* Where the next bytes may go. NULL: nowhere, for now. */
+uint8_t *tn_conn_make_room(struct tn_conn *conn, size_t *room);
+
+/* Gives back what is lent, if nothing needs it. shrink_in: also a buffer that is the conn's own. */
+void tn_conn_release_in(struct tn_conn *conn);
+void tn_conn_shrink_in(struct tn_conn *conn);
 
 /* ---- call.c ---- */
 

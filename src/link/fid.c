@@ -6,7 +6,7 @@
 
 #include "core/mem.h"
 
-enum { DENSE_SLACK = 4 /* slots for each fid */, HASH_BITS_FIRST = 3, HASH_BITS_MAX = 20 };
+enum { DENSE_SLACK = 4 /* slots for each fid */, HASH_BITS_FIRST = 1, HASH_BITS_MAX = 20 };
 
 _Static_assert(1 << HASH_BITS_FIRST == TN_FIDS_HASHED, "the first chains are in the table");
 
@@ -115,12 +115,24 @@ static void grow_hashed(struct tn_fids *t)
 		tn_free(old);
 }
 
-static struct tn_fid *fid_new(struct tn_fids *t)
+static struct tn_fid *fid_new(struct tn_fids *t, enum tn_err *err)
 {
 	struct tn_fid *fid = t->spare;
 
-	if (!fid)
-		return tn_alloc(sizeof(*fid));
+	*err = TN_ELIMIT_FIDS;
+	if (t->n >= t->max)
+		return NULL;
+	if (t->budget && !tn_budget_take(t->budget, TN_FID_BYTES)) {
+		*err = tn_budget_err(t->budget);
+		return NULL;
+	}
+	*err = TN_ENOMEM;
+	if (!fid) {
+		fid = tn_alloc(sizeof(*fid));
+		if (!fid && t->budget)
+			tn_budget_give(t->budget, TN_FID_BYTES);
+		return fid;
+	}
 	t->spare = fid->next;
 	t->n_spare--;
 	memset(fid, 0, sizeof(*fid));
@@ -129,10 +141,8 @@ static struct tn_fid *fid_new(struct tn_fids *t)
 
 struct tn_fid *tn_fid_make(struct tn_fids *t, uint32_t number, enum tn_err *err)
 {
-	struct tn_fid *fid;
+	struct tn_fid *fid = fid_new(t, err);
 
-	*err = t->n >= t->max ? TN_ELIMIT_FIDS : TN_ENOMEM;
-	fid = t->n < t->max ? fid_new(t) : NULL;
 	if (!fid)
 		return NULL;
 	fid->number = number;
@@ -169,6 +179,8 @@ void tn_fid_drop(struct tn_fids *t, struct tn_fid *fid)
 	    tn_fid_is_free(fid) && !fid->holder && !fid->shared && !fid->first && !fid->is_stirred);
 	take_out(t, fid);
 	t->n--;
+	if (t->budget)
+		tn_budget_give(t->budget, TN_FID_BYTES);
 	if (t->n_spare >= TN_FIDS_SPARE) {
 		tn_free(fid);
 		return;

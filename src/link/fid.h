@@ -7,6 +7,7 @@
 
 #include "core/chan.h"
 #include "link/attr.h"
+#include "link/out.h"
 
 struct tn_call;   /* link/call.h */
 struct tn_ticket; /* the same */
@@ -28,7 +29,13 @@ struct tn_fid {
 	uint64_t dir_next; /* the server's offset for it */
 };
 
-enum { TN_FIDS_DENSE = 16, TN_FIDS_HASHED = 8, TN_FIDS_SPARE = 64 };
+enum {
+	TN_FIDS_DENSE = 8,
+	TN_FIDS_HASHED = 2,
+	TN_FIDS_SPARE = 64,
+	TN_FID_BYTES =
+	    256 /* that the budget is told for one: with its Chan and what a server has for it, about */
+};
 
 /* Numbers that are dense are slots of an array, others hashed: clients count from 0 or use what they like. */
 struct tn_fids {
@@ -38,7 +45,8 @@ struct tn_fids {
 	uint32_t hash_bits; /* 1 << hash_bits chains */
 	uint32_t n, n_hashed;
 	uint32_t max;
-	uint32_t key; /* random and odd: a peer cannot choose numbers of one chain */
+	struct tn_budget *budget; /* NULL: their memory is not counted */
+	uint32_t key;             /* random and odd: a peer cannot choose numbers of one chain */
 	struct tn_fid *spare;
 	uint32_t n_spare;
 	struct tn_fid *first_dense[TN_FIDS_DENSE]; /* so that a small client costs nothing more */

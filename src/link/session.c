@@ -39,8 +39,7 @@ void tn_conn_take_flush(struct tn_conn *conn, struct tn_msg *m)
 		       *call = tn_conn_call_new(conn, m->type, m->tag);
 
 	if (!call) {
-		tn_conn_refuse_tag(conn, m->tag,
-		    conn->budget.refused ? TN_ELIMIT_MEMORY : TN_ENOMEM);
+		tn_conn_refuse_tag(conn, m->tag, TN_ENOMEM);
 		return;
 	}
 	call->how = &flush_how;
@@ -216,7 +215,7 @@ bool tn_conn_clear(struct tn_conn *conn)
 	if (conn->state == TN_CONN_CLOSED || (conn->stream.transport && conn->linger > 0))
 		return false;
 	conn->state = TN_CONN_CLOSED;
-	tn_timer_stop(conn->loop, &conn->timer);
+	tn_conns_forget(conn->all, conn);
 	tn_conn_work_later(conn);
 	return false;
 }

@@ -22,7 +22,8 @@ struct tn_vec {
 };
 
 struct tn_stream_ops {
-	uint8_t *(*input)(struct tn_stream *s, size_t *room); /* NULL: no room until answers have left */
+	/* NULL: no room until answers have left. The room is lent: until arrived or output is called */
+	uint8_t *(*input)(struct tn_stream *s, size_t *room);
 	void (*arrived)(struct tn_stream *s, size_t n);
 	size_t (*output)(struct tn_stream *s, struct tn_vec *vec, size_t max); /* pieces filled; 0: nothing to send */
 	void (*sent)(struct tn_stream *s, size_t n);

@@ -115,16 +115,14 @@ static void once_all_is_sent_there_is_room_without_memory(void **state)
 
 	(void)state;
 	tn_out_init(&out, &budget);
-	assert_non_null(tn_out_room(&out, 3000));
-	tn_out_fill(&out, 3000);
-	assert_non_null(tn_out_room(&out, 1000));
-	tn_out_fill(&out, 1000);
+	assert_non_null(tn_out_room(&out, TN_PIECE_LENT));
+	tn_out_fill(&out, TN_PIECE_LENT);
 	tn_alloc_hook = never;
-	assert_non_null(tn_out_room(&out, 1000)); /* the first piece, which is idle */
-	tn_out_fill(&out, 1000);
-	assert_null(tn_out_room(&out, 1000));
-	tn_out_sent(&out, 5000);
-	assert_non_null(tn_out_room(&out, 1000));
+	assert_non_null(tn_out_room(&out, TN_OUT_BASE)); /* the first piece, which is idle */
+	tn_out_fill(&out, TN_OUT_BASE);
+	assert_null(tn_out_room(&out, TN_OUT_BASE));
+	tn_out_sent(&out, TN_PIECE_LENT + TN_OUT_BASE);
+	assert_non_null(tn_out_room(&out, TN_OUT_BASE));
 	tn_alloc_hook = NULL;
 	tn_out_fini(&out);
 	assert_int_equal(budget.used, 0);

@@ -357,9 +357,17 @@ static void peer_closed(struct tn_conn *conn, void *arg)
 	peer.is_closed = true;
 }
 
+/* The loop has something to do now: a conn's next turn is a timer. */
+static bool is_due(void)
+{
+	uint64_t next = tn_loop_next_ns(&loop);
+
+	return next == 0 || (next != UINT64_MAX && next <= tn_now_ns());
+}
+
 static void run_loop(void)
 {
-	for (int i = 0; i < 100 && tn_loop_next_ns(&loop) == 0; i++)
+	for (int i = 0; i < 100 && is_due(); i++)
 		tn_loop_run(&loop);
 }
 
@@ -395,7 +403,7 @@ static void settle(void)
 	do {
 		run_loop();
 		drain();
-	} while (tn_loop_next_ns(&loop) == 0);
+	} while (is_due());
 	if (peer.s && peer.s->closing && !tn_stream_output(peer.s, &vec, 1)) {
 		struct tn_stream *s = peer.s;
 
@@ -411,6 +419,7 @@ static size_t push(const void *data, size_t len)
 {
 	size_t done = 0, room;
 
+	loop.turns++; /* of the loop's own: nobody else wants one */
 	while (done < len && peer.s && !peer.s->closing) {
 		uint8_t *buf = tn_stream_input(peer.s, &room);
 		size_t n = len - done;

@@ -5,9 +5,11 @@
 #include "host/posix/serve.h"
 
 #include "core/server.h"
+#include "host/posix/callers.h"
 #include "host/posix/host.h"
 #include "host/posix/listen.h"
 #include "host/posix/stream.h"
+#include "link/conns.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 #define CONNS_MAX    1024
+#define PEER_MAX     256
 #define REFUSALS_MAX 64 /* at a time; beyond that a connection is closed without a word */
 #define REFUSAL_NS   UINT64_C(1000000000)
 
@@ -22,6 +25,7 @@ struct member {
 	struct member *next, *prev;
 	struct tn_service *s;
 	struct tn_conn *conn;
+	struct tn_caller *caller; /* NULL: no memory to count it */
 };
 
 struct listening {
@@ -35,6 +39,7 @@ struct tn_service {
 	struct tn_service_options o;
 	struct listening *listeners;
 	struct member *members;
+	struct tn_callers *callers;
 	uint32_t n_members, n_refusals;
 	struct tn_service_stats gone; /* sums of those that have ended */
 	struct tn_task end;
@@ -44,6 +49,13 @@ struct tn_service {
 };
 
 /* ---- the end ---- */
+
+static void service_free(struct tn_service *s)
+{
+	tn_callers_free(s->callers);
+	tn_conns_put(s->o.conn.conns);
+	tn_free(s);
+}
 
 static void end_now(struct tn_task *task)
 {
@@ -55,7 +67,7 @@ static void end_now(struct tn_task *task)
 	tn_server_put(s->server);
 	tn_server_put(s->o.beside);
 	tn_server_put(s->o.users);
-	tn_free(s);
+	service_free(s);
 	if (ended)
 		ended(arg);
 }
@@ -140,14 +152,14 @@ static void refusal_late(struct tn_timer *timer)
 	r->stream.transport->ready(&r->stream);
 }
 
-static struct refusal *refusal_new(struct tn_service *s)
+static struct refusal *refusal_new(struct tn_service *s, enum tn_err err)
 {
 	struct tn_msg m = { .type = TN_RERROR, .tag = TN_NOTAG };
 	struct refusal *r = s->n_refusals < REFUSALS_MAX ? tn_alloc(sizeof(*r)) : NULL;
 
 	if (!r)
 		return NULL;
-	m.ename.s = tn_err_text(TN_ELIMIT_CONNS);
+	m.ename.s = tn_err_text(err);
 	m.ename.len = (uint32_t)strlen(m.ename.s);
 	if (tn_msg_encode(&m, TN_9P2000, r->frame, sizeof(r->frame), &r->len) != TN_CODEC_OK) {
 		tn_free(r);
@@ -159,9 +171,9 @@ static struct refusal *refusal_new(struct tn_service *s)
 	return r;
 }
 
-static void refuse(struct tn_service *s, int read_fd, int write_fd)
+static void refuse(struct tn_service *s, enum tn_err err, int read_fd, int write_fd)
 {
-	struct refusal *r = refusal_new(s);
+	struct refusal *r = refusal_new(s, err);
 
 	s->gone.refused++;
 	if (!r) {
@@ -189,6 +201,8 @@ static void add_stats(struct tn_conn_stats *sum, const struct tn_conn_stats *one
 	sum->kept += one->kept;
 	sum->flushed += one->flushed;
 	sum->refused += one->refused;
+	sum->slow += one->slow;
+	sum->idle += one->idle;
 	sum->fids += one->fids;
 	sum->reqs += one->reqs;
 }
@@ -210,19 +224,21 @@ static void conn_closed(struct tn_conn *conn, void *arg)
 		m->next->prev = m->prev;
 	s->n_members--;
 	tn_conn_free(conn);
+	tn_caller_leave(s->callers, m->caller);
 	tn_free(m);
 	if (s->n_members == 0 && !s->ending && s->o.idle)
 		s->o.idle(s->o.arg);
 	end_if_empty(s);
 }
 
-static struct member *member_new(struct tn_service *s, const char *peer)
+static struct member *member_new(struct tn_service *s, const char *peer, struct tn_caller *caller)
 {
 	struct member *m = tn_alloc(sizeof(*m));
 
 	if (!m)
 		return NULL;
 	m->s = s;
+	m->caller = caller;
 	m->conn = tn_conn_new(s->server, &s->o.conn, peer, conn_closed, m);
 	if (!m->conn) {
 		tn_free(m);
@@ -240,17 +256,28 @@ static struct member *member_new(struct tn_service *s, const char *peer)
 	return m;
 }
 
+/* TN_OK, or the limit that one more from there would be beyond. */
+static enum tn_err may_come(const struct tn_service *s, const struct tn_caller *caller)
+{
+	if (s->n_members >= s->o.conns_max)
+		return TN_ELIMIT_CONNS;
+	if (!caller)
+		return TN_ENOMEM;
+	return tn_caller_count(caller) > s->o.peer_max ? TN_ELIMIT_PEER : TN_OK;
+}
+
 /* Takes the descriptors. */
 static enum tn_err admit(struct tn_service *s, int read_fd, int write_fd, const char *peer)
 {
-	struct member *m = NULL;
-	enum tn_err err;
+	struct tn_caller *caller = tn_caller_enter(s->callers, read_fd);
+	enum tn_err err = may_come(s, caller);
+	struct member *m = err ? NULL : member_new(s, peer, caller);
 
-	if (s->n_members < s->o.conns_max)
-		m = member_new(s, peer);
 	if (!m) {
-		refuse(s, read_fd, write_fd);
-		return s->n_members < s->o.conns_max ? TN_ENOMEM : TN_ELIMIT_CONNS;
+		err = err ? err : TN_ENOMEM;
+		tn_caller_leave(s->callers, caller);
+		refuse(s, err, read_fd, write_fd);
+		return err;
 	}
 	err = tn_transport_join(s->h, tn_conn_stream(m->conn), read_fd, write_fd, NULL, NULL);
 	if (err)
@@ -261,9 +288,10 @@ static enum tn_err admit(struct tn_service *s, int read_fd, int write_fd, const 
 static void accepted(void *arg, int fd, const char *peer)
 {
 	struct tn_service *s = arg;
+	enum tn_err err = admit(s, fd, fd, peer);
 
-	if (admit(s, fd, fd, peer) == TN_ELIMIT_CONNS)
-		tn_logf("%s: refused: %s", peer, tn_err_text(TN_ELIMIT_CONNS));
+	if (err == TN_ELIMIT_CONNS || err == TN_ELIMIT_PEER)
+		tn_logf("%s: refused: %s", peer, tn_err_text(err));
 }
 
 /* ---- for others ---- */
@@ -275,16 +303,24 @@ struct tn_service *tn_service_new(struct tn_host_loop *h, struct tn_server *serv
 
 	if (!s)
 		return NULL;
-	s->h = h;
-	s->server = tn_server_get(server);
 	if (options)
 		s->o = *options;
+	s->callers = tn_callers_new();
+	s->o.conn.conns = tn_conns_new(tn_host_loop_core(h), s->o.memory_max);
+	if (!s->callers || !s->o.conn.conns) {
+		service_free(s);
+		return NULL;
+	}
+	s->h = h;
+	s->server = tn_server_get(server);
 	if (s->o.beside)
 		tn_server_get(s->o.beside);
 	if (s->o.users)
 		tn_server_get(s->o.users);
 	if (!s->o.conns_max)
 		s->o.conns_max = CONNS_MAX;
+	if (!s->o.peer_max)
+		s->o.peer_max = PEER_MAX;
 	s->end.fn = end_now;
 	return s;
 }

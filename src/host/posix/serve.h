@@ -13,6 +13,8 @@ struct tn_service_options {
 	struct tn_conn_limits conn;
 	struct tn_server *users;  /* counted; who peers are (tn_conn_users). NULL: as they say */
 	uint32_t conns_max;       /* at a time; who comes then is told TN_ELIMIT_CONNS. 0: 1024 */
+	uint32_t peer_max;        /* of them from one address (callers.h), TN_ELIMIT_PEER. 0: 256 */
+	uint64_t memory_max;      /* bytes of all together, TN_ELIMIT_ALL. 0: 1 GiB */
 	struct tn_server *beside; /* counted; for attaches of the name `aname` (conn.h). NULL: none */
 	const char *aname;        /* stays */
 	void (*idle)(void *arg); /* the last connection has ended; NULL: nobody cares */

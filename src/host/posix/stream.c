@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define VECS_MAX  16                   /* pieces in one gathered write */
-#define READS_MAX 16                   /* reads before others on the loop have their turn */
+#define READS_MAX 16                   /* reads before others on the loop have their turn, */
+#define BYTES_MAX (1u << 20)           /* or so many bytes */
 #define LINGER_NS UINT64_C(5000000000) /* for the last output of a stream that ends */
 
 struct side {
@@ -32,7 +33,7 @@ struct side {
 struct tn_transport {
 	struct tn_host_loop *h;
 	struct tn_stream *engine; /* NULL: gone */
-	struct side in, out;      /* out.fd -1: `in` is for both */
+	struct side in, *out;     /* out NULL: `in` is for both */
 	struct tn_task soon;
 	struct tn_timer linger;
 	void (*closed)(void *arg, enum tn_err why);
@@ -42,6 +43,7 @@ struct tn_transport {
 	bool output_over; /* an error of the writing side */
 	bool blocked;     /* the descriptor takes no more for now */
 	bool no_room;     /* the engine took no input when it was asked last */
+	size_t taken;     /* bytes, in this crank */
 	bool moved;       /* something was sent since the linger timer was set */
 	bool cranking;    /* `crank` is at work: `ready` need not wake it */
 	bool again;       /* `ready` came meanwhile */
@@ -53,14 +55,14 @@ static void crank(struct tn_transport *t, bool more);
 
 static struct side *out_side(struct tn_transport *t)
 {
-	return t->out.fd >= 0 ? &t->out : &t->in;
+	return t->out ? t->out : &t->in;
 }
 
 /* ---- the end ---- */
 
 static void side_give_back(struct side *side)
 {
-	if (side->fd < 0)
+	if (!side || side->fd < 0)
 		return;
 	if (side->old_flags >= 0)
 		fcntl(side->fd, F_SETFL,
@@ -71,9 +73,10 @@ static void side_give_back(struct side *side)
 static void all_closed(struct tn_transport *t)
 {
 	side_give_back(&t->in);
-	side_give_back(&t->out);
+	side_give_back(t->out);
 	if (t->closed)
 		t->closed(t->arg, t->why);
+	tn_free(t->out);
 	tn_free(t);
 }
 
@@ -122,8 +125,8 @@ static void end(struct tn_transport *t, enum tn_err why)
 	}
 	if (!t->in.always)
 		uv_close((uv_handle_t *)&t->in.poll, handle_closed);
-	if (t->out.fd >= 0 && !t->out.always)
-		uv_close((uv_handle_t *)&t->out.poll, handle_closed);
+	if (t->out && !t->out->always)
+		uv_close((uv_handle_t *)&t->out->poll, handle_closed);
 }
 
 static void linger_over(struct tn_timer *timer)
@@ -225,6 +228,7 @@ static bool take_input(struct tn_transport *t)
 		n = read(t->in.fd, buf, room);
 	} while (n < 0 && errno == EINTR);
 	if (n > 0) {
+		t->taken += (size_t)n;
 		tn_stream_arrived(t->engine, (size_t)n);
 		return (size_t)n == room;
 	}
@@ -247,8 +251,6 @@ static void polled(uv_poll_t *poll, int status, int events);
 
 static void side_poll(struct tn_transport *t, struct side *side, int events)
 {
-	if (side->fd < 0)
-		return;
 	if (side->always) {
 		if (events)
 			tn_loop_defer(tn_host_loop_core(t->h), &t->soon);
@@ -268,12 +270,12 @@ static void wait_for_more(struct tn_transport *t)
 	int in = wants_input(t) && !t->no_room ? UV_READABLE : 0,
 	    out = t->blocked ? UV_WRITABLE : 0;
 
-	if (t->out.fd < 0) {
+	if (!t->out) {
 		side_poll(t, &t->in, in | out);
 		return;
 	}
 	side_poll(t, &t->in, in);
-	side_poll(t, &t->out, out);
+	side_poll(t, t->out, out);
 }
 
 /* The stream is over but for output: true when it is over altogether. */
@@ -297,11 +299,13 @@ static void crank(struct tn_transport *t, bool more)
 	unsigned rounds = 0;
 
 	t->cranking = true;
+	t->taken = 0;
 	do {
 		more = (more || t->no_room) && wants_input(t) && take_input(t);
 		t->again = false;
 		send_output(t);
-	} while (t->engine && !t->output_over && (more || t->again) && ++rounds < READS_MAX);
+	} while (t->engine && !t->output_over && (more || t->again) && ++rounds < READS_MAX &&
+		 t->taken < BYTES_MAX);
 	t->cranking = false;
 	if (finished(t)) {
 		end(t, t->why);
@@ -319,7 +323,7 @@ static void polled(uv_poll_t *poll, int status, int events)
 
 	(void)events;
 	if (status < 0) /* libuv's way to say EPOLLERR: it has stopped to poll */
-		(poll == &t->in.poll ? &t->in : &t->out)->polled_for = 0;
+		(poll == &t->in.poll ? &t->in : t->out)->polled_for = 0;
 	crank(t, true);
 }
 
@@ -363,6 +367,7 @@ static void abandoned(uv_handle_t *handle)
 
 	if (--t->n_open == 0) {
 		side_give_back(&t->in);
+		tn_free(t->out);
 		tn_free(t);
 	}
 }
@@ -375,6 +380,7 @@ static void abandon(struct tn_transport *t)
 		return;
 	}
 	side_give_back(&t->in);
+	tn_free(t->out);
 	tn_free(t);
 }
 
@@ -400,18 +406,13 @@ enum tn_err tn_transport_join(struct tn_host_loop *h, struct tn_stream *engine, 
 		close_both(read_fd, write_fd);
 		return TN_ENOMEM;
 	}
-	*t = (struct tn_transport){ .h = h,
-		.closed = closed,
-		.arg = arg,
-		.out.fd = -1,
-		.in.fd = -1 };
+	*t = (struct tn_transport){ .h = h, .closed = closed, .arg = arg, .in.fd = -1 };
 	t->soon.fn = run_soon;
 	t->linger.fn = linger_over;
 	err = side_open(t, &t->in, read_fd);
 	if (!err && write_fd != read_fd) {
-		err = side_open(t, &t->out, write_fd);
-		if (err)
-			t->out.fd = -1;
+		t->out = tn_alloc(sizeof(*t->out));
+		err = t->out ? side_open(t, t->out, write_fd) : TN_ENOMEM;
 	}
 	if (err) {
 		if (write_fd != read_fd)
