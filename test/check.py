@@ -114,6 +114,7 @@ SUITES = [
     fault('limits'),
     fault('host'),
     fault('fids'),
+    Suite('fault-many', ['test/fault/run.py', '{build}', 'many'], 900, alone=True, long=True),
     Suite('fault-fids_long', ['test/fault/run.py', '{build}', 'fids_long'], 1800, long=True),
     Suite('posix', ['test/posix/stages.py', '{build}', '--stage', '[lr]*'], 900),
     Suite('posix-mounts', ['test/posix/stages.py', '{build}', '--stage', 'mount-*'], 1200, long=True),

@@ -4,6 +4,7 @@
  */
 #include "cmd/command.h"
 #include "cmd/compose.h"
+#include "cmd/limits.h"
 #include "cmd/place.h"
 #include "cmd/say.h"
 #include "core/view.h"
@@ -28,6 +29,7 @@ struct export
 	struct cmd_place place;
 	struct tn_server *server; /* what is served */
 	struct tn_service *service;
+	struct tn_service_options limits;
 	struct tn_usermap *users; /* of --map-user FILE, or NULL */
 	uv_signal_t signals[2];
 	bool is_listening, is_ending;
@@ -299,8 +301,11 @@ static void on_idle(void *arg)
 static int serve(struct export *e)
 {
 	static const int numbers[] = { SIGTERM, SIGINT };
-	struct tn_service_options options = { .idle = on_idle, .arg = e };
+	struct tn_service_options options = e->limits;
 	int status;
+
+	options.idle = on_idle;
+	options.arg = e;
 
 	options.beside = tn_watch_new(e->server);
 	options.aname = TN_WATCH_ANAME;
@@ -330,6 +335,8 @@ static int export(struct export *e)
 {
 	int status = cmd_compose(&e->compose, e->a) ? check_doors(e) : CMD_USAGE;
 
+	if (status == CMD_OK && !cmd_limits(e->a, &e->limits))
+		status = CMD_USAGE;
 	if (status == CMD_OK)
 		status = choose_user(e);
 	if (status == CMD_OK && is_composed(e) && e->a->n_words && tn_is_dial(e->a->words[0]))

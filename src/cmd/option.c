@@ -82,6 +82,9 @@ static const struct cmd_option options[] = {
 	{ OPT_MAP_USER,      0,   "map-user", "WHO",         CMD_EXPORT,
 	  "as whom root uses files of the host: self, as root; squash, as nobody; FILE, as its lines PEER LOCAL say; without "
 	  "it as who attaches" },
+	{ OPT_LIMIT,         0,   "limit",       "NAME=VALUE", CMD_EXPORT,
+	  "another bound for peers than the default (may be given again): conns conns-per-peer memory conn-memory msize "
+	  "answers requests fids attributes message-time idle-time" },
 	{ OPT_READY_FD,      0,   "ready-fd",    "N",        CMD_EXPORT,
 	  "write the addresses listened on to descriptor N, a line each, and close it" },
 	{ OPT_BEFORE,        'b', "before",      NULL,       ALTER,        "before what is there: a union" },

@@ -56,6 +56,7 @@ enum cmd_opt {
 	OPT_SUB,
 	OPT_MAP_USER,
 	OPT_READY_FD,
+	OPT_LIMIT,
 	/* alteration, as flags of bind(1) and mount(1) */
 	OPT_BEFORE,
 	OPT_AFTER,

@@ -52,6 +52,9 @@ void tn_conn_work_later(struct tn_conn *conn)
 
 void tn_conn_want_ticks(struct tn_conn *conn)
 {
+	if (conn->tick_link.at)
+		return;
+	conn->begun_ns = tn_now_ns(); /* nothing was waited for before */
 	tn_conns_tick(conn->all, conn);
 }
 
@@ -353,7 +356,7 @@ void tn_conn_work(struct tn_conn *conn)
 	if (conn->out.bytes > 0 || conn->was_refused || conn->stream.closing)
 		tell_transport(conn);
 	conn->was_refused = false;
-	if (!conn->tick_link.at && conn->state != TN_CONN_CLOSED && has_time(conn))
+	if (conn->state != TN_CONN_CLOSED && has_time(conn))
 		tn_conn_want_ticks(conn);
 }
 
@@ -583,7 +586,7 @@ struct tn_conn *tn_conn_new(struct tn_server *server, const struct tn_conn_limit
 	if (len > 0)
 		memcpy(conn->peer, peer, len);
 	conn->turn = conn->loop->turns - 1;
-	conn->begun_ns = conn->heard_ns = tn_now_ns();
+	conn->heard_ns = tn_now_ns();
 	tn_conn_want_ticks(conn);
 	return conn;
 }

@@ -1,13 +1,17 @@
 """Limits that are reached: each has an error of its own, what was there stays, and the rest goes on. product.md 5.
 
-Of a connection (fids, requests, memory) and of a server's client: test/link/limit.c, mnt.c.
+Of a connection (fids, requests, memory) and of a server's client: test/link/limit.c, conns.c, mnt.c. docs/limits.md has all of an
+export.
 """
 import os
 import re
+import socket
+import struct
+import time
 
-from bench import Failed, case
+from bench import PATIENCE, Failed, case
 from people import people
-from p9 import Client, Error
+from p9 import NOTAG, Client, Error, connect, me, string
 
 MOUNTS, UNION = 4096, 256  # ns.h: the defaults
 
@@ -105,3 +109,156 @@ def _(b):
     for who in people():
         b.shows("ulimit -Sn 64; ulimit -Hn 500; %stenon run -b /n/u=$PWD/share -a /n/u=$PWD/other python3 open.py" % who,
                 'Too many open files True\nTrue\ntext\n')
+
+
+# ---- of an export's peers ----
+
+VERSION = struct.pack('<IBHI', 19, 100, NOTAG, 8192) + string('9P2000')
+
+
+def last_words(s):
+    """What an Rerror says before the end of the connection; what came before it is skipped."""
+    got, words = b'', ''
+    try:
+        while True:
+            piece = s.recv(65536)
+            if not piece:
+                break
+            got += piece
+    except ConnectionResetError:
+        pass
+    while len(got) >= 7:
+        n, kind = struct.unpack('<IB', got[:5])
+        if kind == 107:
+            words = got[9:n].decode()
+        got = got[n:]
+    return words
+
+
+def descriptors(e):
+    return len(os.listdir('/proc/%d/fd' % e.p.pid))
+
+
+def settles(e, n):
+    """The export has n descriptors again: nobody who was refused or hung up on is left."""
+    end = time.monotonic() + PATIENCE
+    while descriptors(e) != n:
+        if time.monotonic() > end:
+            raise Failed('%d descriptors, not %d' % (descriptors(e), n))
+        time.sleep(0.05)
+
+
+@case('an export\'s limits are set by name, and what is none is said')
+def _(b):
+    b.table([
+        ("tenon export --limit nonsense=3 '#ram'", '', 'tenon: export: ...nonsense=3...: not NAME=VALUE; names are conns ...\n...', 2),
+        ("tenon export --limit conns '#ram'", '', 'tenon: export: conns: not NAME=VALUE; ...\n...', 2),
+        ("tenon export --limit conns=0 '#ram'", '', 'tenon: export: ...conns=0...: conns is from 1 to 1048576\n...', 2),
+        ("tenon export --limit conns=-1 '#ram'", '', 'tenon: export: ...: conns is from ...\n...', 2),
+        ("tenon export --limit fids=1K '#ram'", '', 'tenon: export: ...: fids is from ...\n...', 2),
+        ("tenon export --limit memory=2048G '#ram'", '', 'tenon: export: ...: memory is from ... bytes\n...', 2),
+        ("tenon export --limit idle-time=0 '#ram'", '', 'tenon: export: ...: idle-time is from 1 to ... seconds, or none\n...', 2),
+    ])
+    e = b.export("--limit msize=8K --limit conn-memory=1M --limit idle-time=none '#ram'")
+    b.shows('echo kept | tenon put D f; tenon cat D f', 'kept\n', D=e.dial)
+
+
+@case('too many connections, and too many from one address, are told so; those that are there notice nothing')
+def _(b):
+    for limit, words in ('conns=3', 'limit reached: connections'), ('conns-per-peer=3', 'limit reached: connections from this address'):
+        e = b.export("--limit %s '#ram'" % limit)
+        before = descriptors(e)
+        clients = [Client(e.dial, me()) for _ in range(3)]
+        for _ in range(5):
+            with connect(e.dial) as s:
+                s.sendall(VERSION)
+                if last_words(s) != words:
+                    raise Failed('another one is told something else than %r' % words)
+        clients[0].put('f', b'text')
+        if clients[2].cat('f') != b'text':
+            raise Failed('not what was put')
+        for c in clients:
+            c.sock.close()
+        settles(e, before)
+        with Client(e.dial, me()) as c:
+            if c.cat('f') != b'text':
+                raise Failed('the place of those that have gone is free')
+        e.end()
+
+
+@case('who says nothing, half a message, or a byte now and then is hung up on in time; who is idle is not')
+def _(b):
+    e = b.export("--limit message-time=2 '#ram'")
+    with Client(e.dial, me()) as c:
+        c.put('f', b'text')
+        before = descriptors(e)
+        silent, half, slow = connect(e.dial), connect(e.dial), connect(e.dial)
+        half.sendall(VERSION + b'\x17\0')
+        end = time.monotonic() + PATIENCE
+        slow.sendall(VERSION[:4])
+        slow.settimeout(0.3)
+        got = b''
+        while not got and time.monotonic() < end:
+            try:
+                got = slow.recv(100)
+            except socket.timeout:
+                slow.sendall(b'\0')
+        for s, first in (silent, b''), (half, b''), (slow, got):
+            if first and b'limit reached: time for a message' not in first:
+                raise Failed('it says %r' % first)
+            if not first and last_words(s) != 'limit reached: time for a message':
+                raise Failed('another word, or none')
+            s.close()
+        settles(e, before)
+        if c.cat('f') != b'text':
+            raise Failed('who was idle meanwhile is not served')
+    said = e.text().count('limit reached: time for a message: hung up')
+    if said != 3:
+        raise Failed('said %d times: %s' % (said, e.text()))
+
+
+@case('who is idle for longer than idle-time is hung up on')
+def _(b):
+    e = b.export("--limit idle-time=2 '#ram'")
+    with Client(e.dial, me()) as idle, Client(e.dial, me()) as busy:
+        busy.put('f', b'text')
+        idle.sock.settimeout(0.2)
+        end, words = time.monotonic() + PATIENCE, b''
+        while not words and time.monotonic() < end:
+            try:
+                words = idle.sock.recv(1000)
+            except socket.timeout:
+                busy.cat('f')
+        if b'limit reached: time without a message' not in words or busy.cat('f') != b'text':
+            raise Failed('it heard %r' % words)
+
+
+@case('who floods and reads no answer is not read from; memory is bounded, and others are served meanwhile')
+def _(b):
+    e = b.export("'#ram'")
+    with Client(e.dial, me()) as c, Client(e.dial, me()) as flood:
+        c.put('f', b'x' * 4096)
+        f = flood.open('f')
+        before = descriptors(e)
+        read = b''.join(struct.pack('<IBHIQI', 23, 116, i, f, 0, 4096) for i in range(1000))
+        flood.sock.setblocking(False)
+        sent = 0
+        idle = 0
+        while idle < 50:  # until the export and the kernel take no more
+            try:
+                sent += flood.sock.send(read[sent % len(read):])
+                idle = 0
+            except BlockingIOError:
+                idle += 1
+                if c.cat('f') != b'x' * 4096:
+                    raise Failed('others are not served')
+            if sent > 1 << 28:
+                raise Failed('it takes requests without end')
+        with open('/proc/%d/smaps_rollup' % e.p.pid) as smaps:
+            anonymous = next(int(line.split()[1]) for line in smaps if line.startswith('Anonymous:'))
+        if anonymous > 32 << 10:
+            raise Failed('%d KiB' % anonymous)
+        flood.sock.close()
+        settles(e, before - 1)
+        if c.cat('f') != b'x' * 4096:
+            raise Failed('others are not served')

@@ -183,6 +183,45 @@ static void one_connection_too_many_is_told_so_and_closed(void **state)
 	}
 }
 
+static void one_address_has_its_own_limit_and_others_come_all_the_same(void **state)
+{
+	struct tn_service_options o = { .peer_max = 1 };
+	struct tn_service *strict = tn_service_new(h, server, &o);
+	struct engine first, again, unix_peer;
+	const char *tcp, *local;
+	struct tn_msg m;
+
+	(void)state;
+	assert_int_equal(tn_service_listen(strict, "tcp!127.0.0.1!0", &tcp, words), TN_OK);
+	assert_int_equal(tn_service_listen(strict, AT "-strict", &local, words), TN_OK);
+	join(&first, tcp);
+	ask_version(&first, &m);
+	assert_int_equal(m.type, TN_RVERSION);
+	for (int i = 0; i < 3; i++) { /* who was refused counts no more */
+		join(&again, tcp);
+		ask_version(&again, &m);
+		assert_int_equal(m.type, TN_RERROR);
+		assert_memory_equal(m.ename.s, tn_err_text(TN_ELIMIT_PEER), m.ename.len);
+		while (!again.hung_up)
+			tn_host_loop_turn(loop);
+		engine_fini(&again);
+	}
+	join(&unix_peer, local);
+	ask_version(&unix_peer, &m);
+	assert_int_equal(m.type, TN_RVERSION);
+	leave(&first);
+	do { /* until the end of the first was seen */
+		join(&again, tcp);
+		ask_version(&again, &m);
+		leave(&again);
+	} while (m.type != TN_RVERSION);
+	leave(&unix_peer);
+	tn_service_end(strict, end_seen, NULL);
+	while (!ended)
+		tn_host_loop_turn(loop);
+	ended = false;
+}
+
 static void several_places_serve_the_same(void **state)
 {
 	struct engine one, other;
@@ -391,6 +430,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(one_connection_too_many_is_told_so_and_closed),
+		TEST(one_address_has_its_own_limit_and_others_come_all_the_same),
 		TEST(several_places_serve_the_same),
 		TEST(what_cannot_be_listened_at_is_said),
 		TEST(a_connection_that_is_there_already_is_served),
