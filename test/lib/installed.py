@@ -298,9 +298,23 @@ TESTS = [
 ]
 
 
+def run_all(tests, *arguments):
+    """Runs each, says how it went, closes with the tally -> how many failed."""
+    failed = 0
+    for test in tests:
+        name = test.__name__.replace('_', ' ')
+        try:
+            test(*arguments)
+            print('ok ' + name, flush=True)
+        except (Failed, subprocess.TimeoutExpired, OSError, ValueError) as e:
+            failed += 1
+            print('not ok %s: %s' % (name, e), flush=True)
+    print('%d passed, %d failed, 0 skipped' % (len(tests) - failed, failed))
+    return failed
+
+
 def main():
     inst = Installed(os.path.abspath(sys.argv[1]))
-    failed = 0
     try:
         if sys.argv[2:] == ['--accept']:
             with open(os.path.join(HERE, 'symbols.txt'), 'w') as f:
@@ -308,17 +322,9 @@ def main():
                 f.writelines(name + '\n' for name in sorted(ours_of(
                     ['nm', '-D', '--defined-only', os.path.join(inst.lib, 'libtenon.so')])))
             return 0
-        for test in TESTS:
-            name = test.__name__.replace('_', ' ')
-            try:
-                test(inst)
-                print('ok ' + name, flush=True)
-            except (Failed, subprocess.TimeoutExpired, OSError, ValueError) as e:
-                failed += 1
-                print('not ok %s: %s' % (name, e), flush=True)
+        failed = run_all(TESTS, inst)
     finally:
         shutil.rmtree(inst.root, ignore_errors=True)
-    print('%d passed, %d failed' % (len(TESTS) - failed, failed))
     return 1 if failed else 0
 
 
