@@ -67,6 +67,8 @@ SUITES = [
     unit('launch'),
     unit('lib'),
     Suite('lib', ['test/lib/installed.py', '{build}'], 300),
+    Suite('install', ['test/package/install.py', '{build}'], 300),
+    Suite('package', ['test/package/run.py'], 5400, needs='tools', long=True),
     Suite('lib-threads', ['test/lib/tsan.sh'], 1800, long=True),
     Suite('door', ['test/launch/door.py', '{build}'], 900),
     Suite('door-posix', ['test/launch/door_posix.py', '{build}'], 300, asan=True),
