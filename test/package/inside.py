@@ -14,7 +14,7 @@ from installed import Failed, must, run_all
 
 OURS = {'tenon', 'libtenon0.1', 'libtenon-dev'}
 # What is needed beside the build: lintian, who runs debian/tests, what these and the pages' examples use.
-TOOLS = ['lintian', 'autopkgtest', 'fuse3', 'g++', 'man-db', 'pkgconf']
+TOOLS = ['lintian', 'autopkgtest', 'fuse3', 'g++', 'man-db', 'pkgconf', 'systemd']
 # Not a file of a package: lists, logs and caches of apt, dpkg and man, and what the tests have open.
 PASSING = re.compile(r'/(proc|sys|dev|tmp|run|src|root|home|var/(tmp|log|cache)|var/lib/(apt|dpkg/[a-z-]+(-old)?$|dpkg/triggers)|\.outside)(/|$)')
 # The address of the maintainers is that of the repository's commits, at a host that is reserved to be none.
@@ -132,6 +132,10 @@ def debian_s_tests_pass_with_the_installed_packages(m):
     must(p.stdout[-4000:], sorted(name for name, how in results if how == 'PASS') == ['export', 'library', 'run'])
 
 
+def systemd_starts_an_export_when_somebody_connects_and_it_may_do_no_more_than_its_page_says(m):
+    command(['sh', 'test/package/boot.sh'], 180, cwd=m.source)
+
+
 def purging_them_leaves_nothing(m):
     must('installed', m.files_before and not m.files_before >= files())
     apt('purge', *sorted(OURS))
@@ -151,6 +155,7 @@ TESTS = [
     and_for_an_ordinary_user,
     each_page_is_found_and_is_readable,
     debian_s_tests_pass_with_the_installed_packages,
+    systemd_starts_an_export_when_somebody_connects_and_it_may_do_no_more_than_its_page_says,
     purging_them_leaves_nothing,
 ]
 
