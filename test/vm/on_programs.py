@@ -6,14 +6,20 @@ from guest import Failed, case
 CACHES = ['none', 'mmap', 'loose']
 
 
-def both(g, cache, command, seconds=300):
-    """The same command in a directory of memory and in one of the mount. -> what both printed"""
+def places(g, cache, source='{}/tree'):
+    """A directory of memory, and a mount of `source` at the other side."""
     if not hasattr(g, 'places'):
         g.desk.sh('mkdir -p tree')
         here = g.dir + '/here'
         os.mkdir(here)
-        g.places = [here, g.v9fs(g.desk.export("'%s/tree'" % g.desk.where()), 'version=9p2000.L,cache=' + cache)]
-    said = [g.sh('export HOME=$PWD LC_ALL=C GIT_CONFIG_NOSYSTEM=1; ' + command, seconds, cwd=at).replace(at, 'DIR') for at in g.places]
+        g.places = [here, g.v9fs(g.desk.export("'%s'" % source.format(g.desk.where())), 'version=9p2000.L,cache=' + cache)]
+    return g.places
+
+
+def both(g, cache, command, seconds=300):
+    """The same command in a directory of memory and in one of the mount. -> what both printed"""
+    said = [g.sh('export HOME=$PWD LC_ALL=C GIT_CONFIG_NOSYSTEM=1; ' + command, seconds, cwd=at).replace(at, 'DIR')
+            for at in places(g, cache)]
     if said[0] != said[1]:
         raise Failed('%s: %r, not %r' % (command, said[1][-600:], said[0][-600:]))
     return said[0]
