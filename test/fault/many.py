@@ -67,46 +67,49 @@ def processor(pid):
         return int(f.read().split()[0]) / 1e9
 
 
-def rounds(e, c, f):
-    """Seconds that a read takes, for who asks and of the server's processor: the least of many short runs."""
-    best = [1e9, 1e9]
-    for _ in range(40):
-        begun, ran = time.perf_counter(), processor(e.p.pid)
-        for _ in range(100):
-            if len(c.read(f, 0, 4096)) != 4096:
-                raise Failed('a short read')
-        best = [min(best[0], (time.perf_counter() - begun) / 100), min(best[1], (processor(e.p.pid) - ran) / 100)]
-    return best
+def batch(e, c, f):
+    """Seconds that a read takes, for who asks and of the server's processor."""
+    begun, ran = time.perf_counter(), processor(e.p.pid)
+    for _ in range(100):
+        if len(c.read(f, 0, 4096)) != 4096:
+            raise Failed('a short read')
+    return (time.perf_counter() - begun) / 100, (processor(e.p.pid) - ran) / 100
+
+
+def compare(one, other):
+    """The least of many short runs of each, in turns: what else this machine does meanwhile meets both."""
+    runs = [(batch(*one), batch(*other)) for _ in range(60)]
+    return [[min(pair[which][i] for pair in runs) for i in (0, 1)] for which in (0, 1)]
+
+
+def start(b, source, name):
+    e = b.export("--limit conns=%d --limit conns-per-peer=%d -l 'unix!@tenon-many-%d-%s' %s" %
+                 (MANY + 200, MANY + 200, os.getpid(), name, source), listen=False)
+    c = Client(e.dial, me(), msize=MSIZE)
+    if source != 'd':
+        c.put('f', b'x' * 4096)
+    return e, c, c.open('f')
 
 
 def measure(b, source):
     files(MANY + 500)
     b.write('d/f', 'x' * 4096, 0o644)
-    e = b.export("--limit conns=%d --limit conns-per-peer=%d -l 'unix!@tenon-many-%d' %s" % (MANY + 200, MANY + 200, os.getpid(), source),
-                 listen=False)
-    with Client(e.dial, me(), msize=MSIZE) as c:
-        if source != 'd':
-            c.put('f', b'x' * 4096)
-        f = c.open('f')
-        for s in attached(e.dial, 100):  # what is there once for all is there now
-            s.close()
-        alone = rounds(e, c, f)
-        time.sleep(3)  # ticks, which give back what is not needed
-        before = anonymous(e.p.pid)
-        socks = attached(e.dial, MANY)
-        time.sleep(3)
-        each = (anonymous(e.p.pid) - before) / MANY
-        beside = rounds(e, c, f)
-        for s in socks:
-            s.close()
-        time.sleep(1)
-        again = rounds(e, c, f)
-    e.end()
-    ratio = [beside[i] / max(alone[i], again[i]) for i in (0, 1)]
-    print('  %s: %d idle connections: %d bytes each; a read takes %.1f us alone, %.1f beside them, %.1f alone again; of the '
-          'server\'s processor %.1f, %.1f, %.1f; ratios %.3f, %.3f' %
-          (source, MANY, each, alone[0] * 1e6, beside[0] * 1e6, again[0] * 1e6, alone[1] * 1e6, beside[1] * 1e6, again[1] * 1e6,
-           *ratio), flush=True)
+    alone, beside = start(b, source, 'alone'), start(b, source, 'beside')
+    e = beside[0]
+    for s in attached(e.dial, 100):  # what is there once for all is there now
+        s.close()
+    time.sleep(3)  # ticks, which give back what is not needed
+    before = anonymous(e.p.pid)
+    socks = attached(e.dial, MANY)
+    time.sleep(3)
+    each = (anonymous(e.p.pid) - before) / MANY
+    wall, cpu = zip(*compare(alone, beside))
+    for s in socks + [alone[1].sock, beside[1].sock]:
+        s.close()
+    ratio = wall[1] / wall[0], cpu[1] / cpu[0]
+    print('  %s: %d idle connections: %d bytes each; a read takes %.1f us alone, %.1f beside them: %.3f; of the server\'s '
+          'processor %.1f and %.1f: %.3f' % (source, MANY, each, wall[0] * 1e6, wall[1] * 1e6, ratio[0], cpu[0] * 1e6, cpu[1] * 1e6,
+                                           ratio[1]), flush=True)
     if each > COST:
         raise Failed('%d bytes for an idle connection' % each)
     if min(ratio) > RATIO:
