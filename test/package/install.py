@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -85,15 +86,11 @@ def the_documents_of_the_installation_lead_to_one_another(inst):
 
 def systemd_reads_the_units_without_a_word(inst):
     # It looks whether the program is there: the installation lies elsewhere for now.
-    folder = os.path.join(inst.root, 'units')
-    shutil.copytree(os.path.dirname(unit(inst, 'service')), folder)
-    service = os.path.join(folder, 'tenon-export@.service')
-    with open(service, 'r+') as f:
-        text = f.read()
-        must(text, '\nExecStart=/usr/local/bin/tenon ' in text)
-        f.seek(0)
-        f.write(text.replace('=/usr/local/bin/tenon', '=' + inst.find('tenon')))
-    out = run(['sh', '-c', 'systemd-analyze verify --man=no "$@" 2>&1', 'sh', service, service.replace('.service', '.socket')])
+    with tempfile.TemporaryDirectory(prefix='tenon-units-') as folder:
+        for kind in ('service', 'socket'):
+            with open(unit(inst, kind)) as f, open(os.path.join(folder, 'tenon-export@.' + kind), 'w') as to:
+                to.write(f.read().replace('ExecStart=/usr/local/bin/tenon ', 'ExecStart=%s ' % inst.find('tenon')))
+        out = run(['sh', '-c', 'systemd-analyze verify --man=no "$1"/* 2>&1', 'sh', folder])
     must(out, not out)
 
 
@@ -150,11 +147,10 @@ cat trace.*
 
 
 def the_service_may_call_what_an_export_calls(inst):
-    folder = os.path.join(inst.root, 'use')
-    os.makedirs(folder)
-    out = subprocess.run(['sh', '-ec', USE.format(share=shlex.quote(inst.find('share.ns')))], cwd=folder, stdin=subprocess.DEVNULL,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, text=True,
-                         env=dict(os.environ, PATH=os.path.dirname(inst.find('tenon')) + ':' + os.environ['PATH']))
+    with tempfile.TemporaryDirectory(prefix='tenon-use-') as folder:
+        out = subprocess.run(['sh', '-ec', USE.format(share=shlex.quote(inst.find('share.ns')))], cwd=folder,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, text=True,
+                             env=dict(os.environ, PATH=os.path.dirname(inst.find('tenon')) + ':' + os.environ['PATH']))
     must(out.stdout[-2000:], out.returncode == 0)
     calls = set(re.findall(r'^\d+ +([a-z_0-9]+)\(', out.stdout, re.M))
     must('calls were seen: %s' % sorted(calls), {'openat2', 'mkdirat', 'unlinkat'} <= calls)
