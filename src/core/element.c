@@ -71,12 +71,12 @@ static bool take_text(struct tn_str text, uint32_t *at, struct tn_str *e)
 
 		while (*at < text.len && text.s[*at] == '/')
 			++*at;
+		if (*at == text.len)
+			return false; /* without names there may be no text at all */
 		begin = *at;
 		while (*at < text.len && text.s[*at] != '/')
 			++*at;
 		*e = (struct tn_str){ text.s + begin, *at - begin };
-		if (e->len == 0)
-			return false;
 		if (!is_dot(*e))
 			return true;
 	}
