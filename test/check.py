@@ -70,6 +70,11 @@ SUITES = [
     Suite('install', ['test/package/install.py', '{build}'], 300),
     Suite('package', ['test/package/run.py'], 5400, needs='tools', long=True),
     Suite('lib-threads', ['test/lib/tsan.sh'], 1800, long=True),
+    Suite('fuzz-seeds', ['test/fuzz/run.py', '{build}', '--replay'], 600, asan=True),
+    Suite('fuzz', ['test/fuzz/run.py', '{build}-fuzz'], 1800),
+    # An hour for all of them, two at a time; what was learnt stays for the next one.
+    Suite('fuzz-long', ['test/fuzz/run.py', '{build}-fuzz', '--keep', '--seconds', '514'], 5400, long=True),
+    Suite('fuzz-planted', ['test/fuzz/planted.py'], 5400, long=True),
     Suite('door', ['test/launch/door.py', '{build}'], 900),
     Suite('door-posix', ['test/launch/door_posix.py', '{build}'], 300, asan=True),
     Suite('door-sanitized', ['test/launch/door.py', '{build}-asan'], 1800, long=True),

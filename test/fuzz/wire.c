@@ -1,19 +1,8 @@
 /*
  * A frame from anywhere, in every dialect: what decodes must encode to the same bytes, and so must the entries in its
- * data. Built with -fsanitize=fuzzer,address,undefined; see README.md.
+ * data.
  */
-#include "tenon/9p.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "fuzz.h"
 
 static void stats(const uint8_t *at, size_t left, enum tn_dialect dialect)
 {
@@ -60,7 +49,7 @@ static void one(enum tn_dialect dialect, const uint8_t *frame, size_t len, uint8
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-	uint8_t *frame = malloc(len ? len : 1), *out = malloc(len ? len : 1);
+	uint8_t *frame = calloc(1, len ? len : 1), *out = malloc(len ? len : 1);
 	int32_t n;
 
 	must(frame && out);
