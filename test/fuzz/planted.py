@@ -45,10 +45,12 @@ PLANTS = [
     # what is behind the last word
     ('ctl', 'src/fs/cmdctl.c', '*at = *from ? from + 1 : from;', '*at = from + 1;'),
     # \0 is taken for three digits
-    ('proc', 'src/launch/kmounts.c', "return s[0] >= '0' && s[0] <= '3' && s[1] >= '0' && s[1] <= '7' && s[2] >= '0' &&\n\t       s[2] <= '7';",
+    ('proc', 'src/launch/kmounts.c',
+     "return s[0] >= '0' && s[0] <= '3' && s[1] >= '0' && s[1] <= '7' && s[2] >= '0' &&\n\t       s[2] <= '7';",
      "return s[0] >= '0' && s[0] <= '3';"),
     # options without an end
-    ('control', 'src/launch/change.c', "for (; *from && (quoted || *from != ' '); from++) {", "for (; quoted || *from != ' '; from++) {"),
+    ('control', 'src/launch/change.c', "for (; *from && (quoted || *from != ' '); from++) {",
+     "for (; quoted || *from != ' '; from++) {"),
     # an operation on an open file does not hold it
     ('fuse', 'src/launch/fops.c', '\tif (op->handle)\n\t\top->handle->refs++;\n', ''),
 ]

@@ -6,8 +6,8 @@
     seeds.py --pack TARGET FOLDER [BYTES]
                                    adds what is in FOLDER, the smallest first, until the file has so many bytes
 
-A line of seeds/TARGET.txt is a seed: printable ASCII as it is, \\\\ for a backslash, \\xNN for every other byte. `#` begins a
-comment where a line begins.
+A line of seeds/TARGET.txt is a seed: printable ASCII as it is, \\\\ for a backslash, \\xNN for every other byte. `#` begins
+a comment where a line begins.
 """
 import glob
 import hashlib
@@ -114,12 +114,12 @@ def make_dictionary(target, path):
 # ---- recorded sessions ----
 
 def recorded():
-    """(dialect's number, sessions: lists of frames)"""
+    """(dialect's number, frames, those that are odd)"""
     for path in sorted(glob.glob(os.path.join(SHARED, 'vectors', 'frames-*.json'))):
         with open(path) as f:
             data = json.load(f)
         number = {'2000': 0, '2000u': 1, '2000L': 2}[re.search(r'frames-(\w+)\.json', path)[1]]
-        yield number, [bytes.fromhex(x['hex']) for x in data['frames']], [bytes.fromhex(x['hex']) for x in data.get('odd', [])]
+        yield number, *([bytes.fromhex(x['hex']) for x in data.get(k, [])] for k in ('frames', 'odd'))
 
 
 def one_of_each(frames):
@@ -137,7 +137,8 @@ def record():
         few = one_of_each(frames)
         made['wire'] += few + odd[:20]
         asked = [f[4:] for f in few if f[4] % 2 == 0 and len(f) < 250]
-        made['conn'] += [bytes([64 + dialect]) + b''.join(bytes([len(f)]) + f for f in asked[i:i + 8]) for i in range(0, len(asked), 8)]
+        for i in range(0, len(asked), 8):
+            made['conn'].append(bytes([64 + dialect]) + b''.join(bytes([len(f)]) + f for f in asked[i:i + 8]))
         made['conn'].append(bytes([4]) + b''.join(f for f in few if f[4] % 2 == 0))
         made['mnt'] += [bytes([1 + 2 * dialect]) + b''.join(f for f in few if f[4] % 2 == 1)]
         made['stat'] += [bytes([dialect]) + f[9:] for f in few if f[4] == 125]
@@ -146,7 +147,7 @@ def record():
         if RECORDED in rest:
             rest = rest[:rest.index(RECORDED)]
         with open(path_of(target), 'w') as f:
-            f.write('\n'.join(rest + [RECORDED] + sorted({quote(s) for s in seeds}, key=len)) + '\n')
+            f.write('\n'.join(rest + [RECORDED] + sorted({quote(s) for s in seeds}, key=lambda s: (len(s), s))) + '\n')
 
 
 def pack(target, folder, most=FILE_MAX):
@@ -158,7 +159,7 @@ def pack(target, folder, most=FILE_MAX):
             new.append(quote(f.read()))
     size = sum(len(x) + 1 for x in lines)
     at = lines.index(RECORDED) if RECORDED in lines else len(lines)
-    for line in sorted(new, key=len):
+    for line in sorted(new, key=lambda s: (len(s), s)):
         if line and line not in have and line[0] != '#' and size + len(line) < most:
             lines.insert(at, line)
             at += 1
