@@ -74,6 +74,7 @@ SUITES = [
     Suite('fuzz', ['test/fuzz/run.py', '{build}-fuzz'], 1800),
     # An hour for all of them, two at a time; what was learnt stays for the next one.
     Suite('fuzz-long', ['test/fuzz/run.py', '{build}-fuzz', '--keep', '--seconds', '514'], 5400, long=True),
+    Suite('fuzz-afl', ['test/fuzz/afl.sh'], 300, long=True),
     Suite('fuzz-planted', ['test/fuzz/planted.py'], 5400, long=True),
     Suite('door', ['test/launch/door.py', '{build}'], 900),
     Suite('door-posix', ['test/launch/door_posix.py', '{build}'], 300, asan=True),
