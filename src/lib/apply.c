@@ -2,6 +2,7 @@
  * Applying a composition to a process's part: binds, mounts and the lines of name space files, in a name space of its own
  * until all is well.
  */
+#include "core/union.h"
 #include "core/view.h"
 #include "fs/root.h"
 #include "host/posix/dial.h"
@@ -396,14 +397,34 @@ static bool apply_line(struct apply *a, const struct tn_ns_line *l)
 	return false;
 }
 
+/*
+ * Opens what a line includes; -1: told. A pipe or a device is none: whoever changes the name space, and all who do so
+ * behind him, would wait for somebody who writes to it.
+ */
+static int open_to_include(struct apply *a, const char *name)
+{
+	int fd = tn_call_open(a->p, name, TN_OREAD);
+
+	if (fd < 0) {
+		fail_call(a, name);
+	} else if (tn_chan_behind(tn_call_chan(a->p, fd))->server->flags & TN_SF_BLOCKS) {
+		tn_compose_fail(a->c, name, "a read of it may wait: not a file of lines");
+		tn_call_close(a->p, fd);
+		fd = -1;
+	}
+	return fd;
+}
+
 /* The text of a file in the name space as it is now, terminated; for free(). NULL: told. */
 static char *read_in_name_space(struct apply *a, const char *name, size_t *len)
 {
-	int fd = tn_call_open(a->p, name, TN_OREAD);
+	int fd = open_to_include(a, name);
 	char *text = fd >= 0 ? malloc(TN_COMPOSE_FILE_MAX + 1) : NULL;
 	int64_t n = -1;
 
 	*len = 0;
+	if (fd < 0)
+		return NULL;
 	while (text && *len < TN_COMPOSE_FILE_MAX &&
 	       (n = tn_call_read(a->p, fd, text + *len, TN_COMPOSE_FILE_MAX - *len)) > 0)
 		*len += (size_t)n;
@@ -413,8 +434,7 @@ static char *read_in_name_space(struct apply *a, const char *name, size_t *len)
 		free(text);
 		text = NULL;
 	}
-	if (fd >= 0)
-		tn_call_close(a->p, fd);
+	tn_call_close(a->p, fd);
 	return text;
 }
 

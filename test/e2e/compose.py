@@ -56,6 +56,12 @@ def _(b):
     b.shows(EXPORT + '-n ns', '', 'tenon: export: ns:3:...: /nonexistent: file does not exist\n')
 
 
+@case('a name space file that includes a pipe is refused: nobody would write to it')
+def _(b):
+    b.write('ns', 'bind #pipe /p\n. /p/data\n')
+    b.shows(EXPORT + '-n ns', '', 'tenon: export: ns:2:...: /p/data: a read of it may wait: not a file of lines\n')
+
+
 @case('name space files bind, mount, unmount, include and expand variables')
 def _(b):
     b.write('d/f', 'host\n')

@@ -1,6 +1,6 @@
 /*
  * The driver where there is no fuzzer: runs the target on each file that is named, and on nothing at all first. So the
- * committed seeds, and what was found once, are tests of every build.
+ * committed seeds are tests of every build.
  */
 #include "fuzz.h"
 

@@ -6,7 +6,7 @@
 
 BUILD is configured for libFuzzer and built if need be (clang). Each target goes on for N seconds (5) from its seeds and is
 to find nothing; what it finds is in BUILD/found. --keep: what was learnt stays in BUILD/corpus and is gone on from.
---replay: BUILD is any build; each target runs its seeds, and what was found before.
+--replay: BUILD is any build; each target runs its seeds, and no more.
 """
 import argparse
 import concurrent.futures
@@ -97,7 +97,7 @@ def fuzzed(build, target, seconds, keep):
 def replayed(build, target, *_):
     given = fresh(os.path.join(build, 'test', 'fuzz', 'seeds-' + target))
     seeds.unpack(target, given)
-    files = sorted(glob.glob(given + '/*')) + sorted(glob.glob(os.path.join(seeds.HERE, 'found', target + '-*')))
+    files = sorted(glob.glob(given + '/*'))
     try:
         p = subprocess.run([program(build, target)] + files, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, errors='replace', timeout=120)
