@@ -88,7 +88,7 @@ def try_one(target, name, old, new, seconds):
     put(path, text.replace(old.encode(), new.encode()))
     try:
         if not run.prepare(build, COPY, [target]):
-            return False, '%s: does not build: %s.log' % (target, build)
+            return False, '%s: does not build: %s/build.log' % (target, build)
         start = time.monotonic()
         status, words = run.fuzz(build, target, seconds)
     finally:

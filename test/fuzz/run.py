@@ -42,7 +42,8 @@ def program(build, target):
 
 def prepare(build, source=TOP, names=None):
     """Configures and builds what libFuzzer runs; false: it cannot be."""
-    log = os.path.join(os.path.dirname(build), os.path.basename(build) + '.log')
+    os.makedirs(build, exist_ok=True)
+    log = os.path.join(build, 'build.log')
     names = ['test/fuzz/fuzz-' + n for n in names] if names else ['fuzzers']
     steps = [['ninja', '-C', build] + names]
     if not os.path.exists(os.path.join(build, 'build.ninja')):
@@ -52,7 +53,6 @@ def prepare(build, source=TOP, names=None):
             if subprocess.call(step, cwd=source, env=dict(os.environ, CC='clang'), stdin=subprocess.DEVNULL, stdout=out,
                                stderr=subprocess.STDOUT):
                 return False
-    os.unlink(log)
     return True
 
 
@@ -120,7 +120,7 @@ def main():
         print('skip: there is no clang\n0 passed, 0 failed, %d skipped' % len(names))
         return 0
     if not a.replay and not prepare(build, names=a.targets):
-        print('not ok building %s: %s.log\n0 passed, 1 failed, 0 skipped' % (build, build))
+        print('not ok building %s: build.log in it\n0 passed, 1 failed, 0 skipped' % build)
         return 1
     n = [0, 0]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
