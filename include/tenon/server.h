@@ -118,7 +118,8 @@ enum {
 	TN_OF_INHERIT = 0x20000,
 	/*
 	 * TN_READDIR: entries are wanted with all that a TN_STAT would tell, even where that costs messages; without it a
-	 * server gives what it has at hand: name, qid, the bits of mode that say what kind of file it is. `valid` tells.
+	 * server gives what it has at hand: name, qid, the bits of mode that say what kind of file it is. `valid` tells. Of
+	 * the qid the path is that of a walk, of the type the bits TN_QTDIR and TN_QTSYMLINK; the version may be 0.
 	 */
 	TN_OF_STATS = 0x40000,
 	/* those that stay in chan->flags while it is open */

@@ -181,10 +181,11 @@ enum tn_err ask_remove(struct tn_chan *c)
 	return ask_send();
 }
 
-enum tn_err ask_list(struct tn_chan *c, uint64_t offset, unsigned max,
+static enum tn_err list(struct tn_chan *c, uint32_t flags, uint64_t offset, unsigned max,
     void (*each)(void *arg, const struct ask_entry *e), void *arg)
 {
 	ask_begin(TN_READDIR, c);
+	ask.r.flags |= flags;
 	ask.entries_max = max;
 	ask.each = each;
 	ask.arg = arg;
@@ -192,6 +193,18 @@ enum tn_err ask_list(struct tn_chan *c, uint64_t offset, unsigned max,
 	ask.r.u.readdir.offset = offset;
 	ask.r.u.readdir.count = 8192;
 	return ask_send();
+}
+
+enum tn_err ask_list(struct tn_chan *c, uint64_t offset, unsigned max,
+    void (*each)(void *arg, const struct ask_entry *e), void *arg)
+{
+	return list(c, TN_OF_STATS, offset, max, each, arg);
+}
+
+enum tn_err ask_names(struct tn_chan *c, unsigned max,
+    void (*each)(void *arg, const struct ask_entry *e), void *arg)
+{
+	return list(c, 0, 0, max, each, arg);
 }
 
 const char *ask_cat(struct tn_chan *from, const char *path)

@@ -48,6 +48,9 @@ enum tn_err ask_remove(struct tn_chan *c);
 /* Entries from offset on, at most `max`; ask.next is where to go on. */
 enum tn_err ask_list(struct tn_chan *c, uint64_t offset, unsigned max,
     void (*each)(void *arg, const struct ask_entry *e), void *arg);
+/* The first of them without TN_OF_STATS. */
+enum tn_err ask_names(struct tn_chan *c, unsigned max,
+    void (*each)(void *arg, const struct ask_entry *e), void *arg);
 /* Any other request: ask.r is filled by the caller behind ask_begin. */
 void ask_begin(enum tn_req_type type, struct tn_chan *c);
 enum tn_err ask_send(void);

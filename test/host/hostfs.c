@@ -329,6 +329,60 @@ static void a_listing_shows_what_a_walk_finds(void **state)
 	}
 }
 
+/* The entry of that name in the root, by a listing of names alone, of a Chan that has walked nothing else. */
+static struct ask_entry named(const char *name)
+{
+	struct ask_entry e = { .mode = UINT32_MAX };
+	struct tn_chan *d = ask_walk(root, "");
+
+	snprintf(e.name, sizeof(e.name), "%s", name);
+	assert_int_equal(ask_open(d, TN_OREAD), TN_OK);
+	assert_int_equal(ask_names(d, 100, see, &e), TN_OK);
+	ask_put(d);
+	return e;
+}
+
+/* readdir(3), d_ino and d_type. tenon/server.h: TN_OF_STATS. */
+static void a_listing_of_names_has_the_numbers_and_kinds_of_a_walk(void **state)
+{
+	static const uint32_t flags[] = { 0, TN_OF_NOFOLLOW };
+	static const char *const names[] = { "f", "d", "l", "p", "gone" };
+
+	(void)state;
+	assert_int_equal(symlinkat("d", dir_fd, "l"), 0);
+	assert_int_equal(symlinkat("nowhere", dir_fd, "gone"), 0);
+	assert_int_equal(mkfifoat(dir_fd, "p", 0600), 0);
+	for (size_t i = 0; i < TN_COUNT(flags); i++) {
+		ask_flags = flags[i];
+		for (size_t k = 0; k < TN_COUNT(names); k++) {
+			struct ask_entry before = named(names[k]), after;
+			struct tn_chan *c = ask_walk(root, names[k]);
+
+			after = named(names[k]);
+			assert_int_equal(ask_stat(c), TN_OK);
+			assert_int_equal(before.qid.path, ask.st.qid.path);
+			assert_int_equal(after.qid.path, ask.st.qid.path);
+			assert_int_equal(before.qid.type, ask.st.qid.type);
+			assert_int_equal(before.mode >> 16, ask.st.mode >> 16);
+			ask_put(c);
+		}
+	}
+}
+
+/* intro(5): "the old and new path components of the qids should be different", also where nobody has walked to it. */
+static void a_file_made_anew_has_another_number_in_listings(void **state)
+{
+	struct ask_entry old;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		old = named("f");
+		assert_int_equal(unlinkat(dir_fd, "f", 0), 0);
+		close(openat(dir_fd, "f", O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+		assert_int_not_equal(named("f").qid.path, old.qid.path);
+	}
+}
+
 static void a_dangling_link_can_be_removed(void **state)
 {
 	struct tn_chan *c;
@@ -1223,6 +1277,10 @@ int main(void)
 		ROW(names_are_bytes),
 		ROW(a_peer_that_follows_links_itself_sees_them),
 		ROW(a_listing_shows_what_a_walk_finds),
+		ROW(a_listing_of_names_has_the_numbers_and_kinds_of_a_walk),
+		TWICE(a_listing_of_names_has_the_numbers_and_kinds_of_a_walk, quick),
+		ROW(a_file_made_anew_has_another_number_in_listings),
+		TWICE(a_file_made_anew_has_another_number_in_listings, quick),
 		ROW(a_dangling_link_can_be_removed),
 		ROW(removing_a_followed_link_removes_the_link),
 		ROW(a_file_made_anew_has_another_qid_path),

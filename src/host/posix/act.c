@@ -28,7 +28,7 @@ bool hf_act_errno(struct hf_act *a, bool good)
 /* The kind of file system that a->id lies on. */
 static struct hf_meta near_of(const struct hf_act *a)
 {
-	return (struct hf_meta){ .id.dev = a->id.dev, .slow = a->slow, .handles = a->handles };
+	return (struct hf_meta){ .id = a->id, .slow = a->slow, .gen_by = a->gen_by };
 }
 
 /* The name still leads to the file that it is taken for. */

@@ -87,7 +87,7 @@ void hf_act_readdir(struct hf_act *a)
 
 	hf_dir_seek(a->dir, a->offset);
 	a->n = 0;
-	while (a->n < a->count && (got = hf_dir_next(a->dir, &a->entries[a->n])) > 0)
+	while (a->n < a->count && (got = hf_dir_next(a->dir, a->brief, &a->entries[a->n])) > 0)
 		a->n++;
 	a->err = got < 0 && a->n == 0 ? errno : 0;
 }

@@ -145,7 +145,7 @@ enum tn_err hf_act_on(struct hf_act *a, struct hf_file *f)
 	a->id = f->place->inode->id;
 	a->kind = f->place->kind;
 	a->slow = f->place->slow;
-	a->handles = f->place->handles;
+	a->gen_by = f->place->gen_by;
 	if (f->fd >= 0) {
 		a->fd = f->fd;
 		return TN_OK;

@@ -18,7 +18,7 @@
 
 /* ---- stat ---- */
 
-static uint32_t mode_of(const struct statx *x, uint32_t extra)
+static uint32_t kind_of(const struct statx *x)
 {
 	static const struct {
 		uint32_t kind, bit;
@@ -30,12 +30,17 @@ static uint32_t mode_of(const struct statx *x, uint32_t extra)
 		{ S_IFCHR, TN_DMDEVICE },
 		{ S_IFBLK, TN_DMDEVICE },
 	};
-	uint32_t mode = (x->stx_mode & 0777u) | extra;
-
 	for (size_t i = 0; i < TN_COUNT(kinds); i++) {
 		if (kinds[i].kind == (x->stx_mode & S_IFMT))
-			mode |= kinds[i].bit;
+			return kinds[i].bit;
 	}
+	return 0;
+}
+
+static uint32_t mode_of(const struct statx *x, uint32_t extra)
+{
+	uint32_t mode = (x->stx_mode & 0777u) | extra | kind_of(x);
+
 	if (x->stx_mode & S_ISUID)
 		mode |= TN_DMSETUID;
 	if (x->stx_mode & S_ISGID)
@@ -48,6 +53,14 @@ static uint32_t mode_of(const struct statx *x, uint32_t extra)
 static int64_t ns_of(const struct statx_timestamp *t)
 {
 	return t->tv_sec * INT64_C(1000000000) + t->tv_nsec;
+}
+
+void hf_fill_brief(struct hf *hf, const struct hf_meta *m, struct tn_str name, struct tn_stat *st)
+{
+	*st = (struct tn_stat){ .name = name };
+	st->valid = TN_ST_QID | TN_ST_MODE | TN_ST_NAME;
+	st->qid = hf_brief_qid(hf, m);
+	st->mode = kind_of(&m->x);
 }
 
 void hf_fill_stat(struct hf *hf, struct hf_inode *i, const struct hf_meta *m, struct tn_str name,

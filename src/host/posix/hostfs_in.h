@@ -25,10 +25,18 @@ struct hf;
 
 /* ---- what the kernel says of a file ---- */
 
+/* What tells a file from the one that had its inode number before: a matter of the file system. */
+enum hf_gen {
+	HF_GEN_BIRTH,  /* when it was made */
+	HF_GEN_HANDLE, /* its handle */
+	HF_GEN_FS /* nothing need: numbers are not used anew. But other file systems may have had the device's */
+};
+
 /* Which file it is: no two that exist have the same, and a number used anew shows in `gen`. */
 struct hf_ident {
 	uint64_t dev, ino;
-	uint64_t gen; /* a hash of its handle, else of its birth time */
+	uint64_t
+	    gen; /* by enum hf_gen: its birth, a hash of its handle, the number of the file system */
 };
 
 struct hf_meta {
@@ -36,7 +44,7 @@ struct hf_meta {
 	struct statx x;
 	uint32_t extra; /* TN_DMAPPEND, TN_DMEXCL: what is kept in an attribute */
 	bool slow;      /* it lies where calls may hang */
-	bool handles;   /* of its file system: handles tell files apart */
+	uint8_t gen_by; /* enum hf_gen, of its file system */
 };
 
 /* ---- files and names: place.c ---- */
@@ -73,7 +81,7 @@ struct hf_place {
 	bool removed;
 	bool hashed;
 	bool slow; /* its descriptor is never dropped: to walk again might hang */
-	bool handles;
+	uint8_t gen_by;
 	char *name; /* terminated */
 };
 
@@ -115,6 +123,8 @@ struct hf_inode *hf_inode_get(struct hf_inode *i);
 void hf_inode_put(struct hf *hf, struct hf_inode *i);
 /* The qid of a file of which m was just found out. i may be NULL: nobody has a name of it. */
 struct tn_qid hf_qid(struct hf *hf, struct hf_inode *i, const struct hf_meta *m);
+/* The same where m is brief: the version is 0, and of what is kept in an attribute nothing shows unless it is known. */
+struct tn_qid hf_brief_qid(struct hf *hf, const struct hf_meta *m);
 
 /* ---- open files ---- */
 
@@ -126,8 +136,10 @@ struct hf_dir {
 	uint64_t
 	    last_next; /* the same of the entry before, and where it is in the buffer: it may be wanted once more */
 	uint32_t last_at;
-	bool follow, slow, handles;
-	uint64_t dev;
+	bool follow, slow;
+	uint8_t gen_by;
+	int mount_id;        /* of gen_by handles */
+	struct hf_ident id;  /* of the directory itself */
 	char path[PATH_MAX]; /* from the root: to follow links by */
 	uint8_t buf[16384];
 };
@@ -177,7 +189,9 @@ struct hf_act {
 	int new_fd;  /* a result: -1 or a descriptor */
 	int new_path_fd;
 	uint32_t kind, perm, gid, flags, how;
-	bool follow, exact, slow, handles;
+	bool follow, exact, slow;
+	bool brief; /* readdir: names, numbers and kinds will do */
+	uint8_t gen_by;
 	uint64_t offset, offset2, length;
 	uint8_t *data; /* read, write: of the request, or our own on a worker */
 	uint32_t count, n;
@@ -243,7 +257,7 @@ void hf_act_copy(struct hf_act *a);
 void hf_act_statfs(struct hf_act *a);
 void hf_act_close(struct hf_act *a);
 
-/* What is to be known of an open (or O_PATH) descriptor. `near`: its parent's slow and handles, if on the same dev. */
+/* What is to be known of an open (or O_PATH) descriptor. `near`: of its file system, if that is the same. */
 bool hf_look(int fd, const struct hf_meta *near, struct hf_meta *m);
 /* The same of a file whose identity is known. */
 bool hf_look_again(int fd, const struct hf_ident *id, struct hf_meta *m);
@@ -258,8 +272,12 @@ bool hf_follow(int root_fd, const char *path, const struct hf_meta *near, bool s
 
 struct hf_dir *hf_dir_new(void);
 void hf_dir_free(struct hf_dir *d);
-/* The next entry of d: 1; 0 at the end, -1 with errno. hf_dir_seek: 0 rewinds; an entry's `next` goes on behind it. */
-int hf_dir_next(struct hf_dir *d, struct hf_entry *e);
+/*
+ * The next entry of d: 1; 0 at the end, -1 with errno. brief: of e->meta the identity and the kind are enough, and what
+ * the directory itself does not tell is looked at only where these depend on it. hf_dir_seek: 0 rewinds; an entry's
+ * `next` goes on behind it.
+ */
+int hf_dir_next(struct hf_dir *d, bool brief, struct hf_entry *e);
 /* The next name, and nothing about it, but for "." and ".."; NULL: the end, or an error. */
 const char *hf_dir_name(struct hf_dir *d);
 void hf_dir_seek(struct hf_dir *d, uint64_t offset);
@@ -345,6 +363,8 @@ bool hf_is_open(const struct hf_file *f);
 enum tn_err hf_err(int number);
 enum tn_err hf_copy_name(char to[HF_NAME_SIZE],
     struct tn_str name); /* TN_EBADCHAR, TN_ENAMETOOLONG */
+/* Name, qid and kind: what m has when it is brief. */
+void hf_fill_brief(struct hf *hf, const struct hf_meta *m, struct tn_str name, struct tn_stat *st);
 void hf_fill_stat(struct hf *hf, struct hf_inode *i, const struct hf_meta *m, struct tn_str name,
     struct tn_stat *st);
 

@@ -137,12 +137,15 @@ enum tn_status hf_write(struct tn_req *r)
 
 /* ---- directories ---- */
 
-static bool give(struct hf_act *a, struct hf_dir *d, const struct hf_entry *e)
+static bool give(struct hf_act *a, const struct hf_entry *e)
 {
+	struct tn_str name = { e->name, e->name_len };
 	struct tn_stat st;
 
-	(void)d;
-	hf_fill_stat(a->hf, NULL, &e->meta, (struct tn_str){ e->name, e->name_len }, &st);
+	if (a->brief)
+		hf_fill_brief(a->hf, &e->meta, name, &st);
+	else
+		hf_fill_stat(a->hf, NULL, &e->meta, name, &st);
 	return a->r->owner->entry(a->r, &st, e->next);
 }
 
@@ -150,7 +153,7 @@ static void settle_readdir(struct hf_act *a)
 {
 	if (!settled(a))
 		return;
-	for (uint32_t i = 0; i < a->n && give(a, a->dir, &a->entries[i]); i++)
+	for (uint32_t i = 0; i < a->n && give(a, &a->entries[i]); i++)
 		;
 }
 
@@ -185,12 +188,13 @@ enum tn_status hf_readdir(struct tn_req *r)
 	a.file = f;
 	a.dir = f->dir;
 	a.offset = r->u.readdir.offset;
+	a.brief = !(r->flags & TN_OF_STATS);
 	if (f->slow || f->lane.running)
 		return readdir_later(&a);
 	if (a.stranger || !hf_act_as(a.who))
 		return tn_fail(r, TN_EACCES);
 	hf_dir_seek(f->dir, a.offset);
-	while ((got = hf_dir_next(f->dir, &e)) > 0 && give(&a, f->dir, &e))
+	while ((got = hf_dir_next(f->dir, a.brief, &e)) > 0 && give(&a, &e))
 		;
 	error = errno;
 	hf_act_as(NULL);

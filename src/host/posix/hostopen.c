@@ -61,8 +61,8 @@ static enum tn_err dir_opened(struct hf_act *a)
 	d->fd = a->new_fd;
 	d->root_fd = hf_place_top(f->place)->fd;
 	d->slow = f->place->slow;
-	d->handles = f->place->handles;
-	d->dev = a->meta.id.dev;
+	d->gen_by = f->place->gen_by;
+	d->id = f->place->inode->id;
 	d->follow = !f->nofollow && hf_place_path(f->place, d->path, sizeof(d->path)) > 0;
 	f->dir = d;
 	return TN_OK;

@@ -173,7 +173,7 @@ static enum tn_err begin(struct hf_act *a, struct tn_req *r, struct tn_str name)
 	hf_act_init(a, hf_of(r), r);
 	a->file = f;
 	a->id = f->place->inode->id;
-	a->handles = f->place->handles;
+	a->gen_by = f->place->gen_by;
 	a->any_id = true;
 	a->exact = true;
 	return hf_copy_name(a->name, name);

@@ -66,7 +66,7 @@ enum tn_status hf_attach(struct tn_req *r)
 		return tn_fail(r, TN_EUSERS);
 	a.id = hf->root->inode->id;
 	a.slow = hf->root->slow;
-	a.handles = hf->root->handles;
+	a.gen_by = hf->root->gen_by;
 	hf_act_pin(&a, hf->root, &a.fd); /* a root has its descriptor */
 	while (aname.len > 0 && aname.s[0] == '/') {
 		aname.s++;
@@ -201,7 +201,7 @@ static bool next_run(struct hf_act *a)
 	a->act = a->up ? hf_act_look : hf_act_walk;
 	a->id = a->at->inode->id;
 	a->slow = a->at->slow;
-	a->handles = a->at->handles;
+	a->gen_by = a->at->gen_by;
 	err = hf_act_pin(a, a->at, &a->fd);
 	a->follow = !(r->flags & TN_OF_NOFOLLOW);
 	a->root_fd = hf_place_top(a->at)->fd;

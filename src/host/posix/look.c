@@ -3,6 +3,7 @@
  */
 #include "host/posix/hostfs_in.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -19,49 +20,35 @@
 #endif
 
 /*
- * File systems whose calls end soon: they are made on the loop. `handles`: a file's handle has its generation, and stays
- * the same as long as the file exists. Whatever is not here may hang, and goes to workers: NFS, FUSE, what is new.
+ * File systems whose calls end soon: they are made on the loop. Whatever is not here may hang, and goes to workers: NFS,
+ * FUSE, what is new. By handle: it has the file's generation, and stays the same as long as the file exists. tmpfs counts
+ * its files, and has a number of its own that is drawn when it is mounted (kernels without that: by handle); where it
+ * counts with 32 bits (mounted without inode64), it counts anew behind 4 billion files, as a generation of 32 bits would
+ * come again.
  */
 static const struct fs_row {
 	uint32_t type; /* statfs(2) */
-	bool handles;
+	enum hf_gen gen_by;
 } local_systems[] = {
-	{ 0x0000ef53, true },  /* ext2, 3, 4 */
-	{ 0x58465342, true },  /* xfs */
-	{ 0x9123683e, true },  /* btrfs */
-	{ 0xf2f52010, true },  /* f2fs */
-	{ 0x01021994, true },  /* tmpfs */
-	{ 0x2fc12fc1, true },  /* zfs */
-	{ 0xca451a4e, true },  /* bcachefs */
-	{ 0x794c7630, false }, /* overlayfs: a handle may change when a file is copied up */
-	{ 0x858458f6, false }, /* ramfs */
-	{ 0x00009fa0, false }, /* proc */
-	{ 0x62656572, false }, /* sysfs */
-	{ 0x0027e0eb, false }, /* cgroup */
-	{ 0x63677270, false }, /* cgroup2 */
-	{ 0x73717368, false }, /* squashfs */
-	{ 0xe0f5e1e2, false }, /* erofs */
-	{ 0x00009660, false }, /* iso9660 */
-	{ 0x00001cd1, false }, /* devpts */
-	{ 0x00004d44, false }, /* vfat */
+	{ 0x0000ef53, HF_GEN_HANDLE }, /* ext2, 3, 4 */
+	{ 0x58465342, HF_GEN_HANDLE }, /* xfs */
+	{ 0x9123683e, HF_GEN_HANDLE }, /* btrfs */
+	{ 0xf2f52010, HF_GEN_HANDLE }, /* f2fs */
+	{ 0x01021994, HF_GEN_FS },     /* tmpfs */
+	{ 0x2fc12fc1, HF_GEN_HANDLE }, /* zfs */
+	{ 0xca451a4e, HF_GEN_HANDLE }, /* bcachefs */
+	{ 0x794c7630, HF_GEN_BIRTH },  /* overlayfs: a handle may change when a file is copied up */
+	{ 0x858458f6, HF_GEN_BIRTH },  /* ramfs */
+	{ 0x00009fa0, HF_GEN_BIRTH },  /* proc */
+	{ 0x62656572, HF_GEN_BIRTH },  /* sysfs */
+	{ 0x0027e0eb, HF_GEN_BIRTH },  /* cgroup */
+	{ 0x63677270, HF_GEN_BIRTH },  /* cgroup2 */
+	{ 0x73717368, HF_GEN_BIRTH },  /* squashfs */
+	{ 0xe0f5e1e2, HF_GEN_BIRTH },  /* erofs */
+	{ 0x00009660, HF_GEN_BIRTH },  /* iso9660 */
+	{ 0x00001cd1, HF_GEN_BIRTH },  /* devpts */
+	{ 0x00004d44, HF_GEN_BIRTH },  /* vfat */
 };
-
-static void classify(int fd, struct hf_meta *m)
-{
-	struct statfs fs;
-
-	m->slow = true;
-	m->handles = false;
-	if (fstatfs(fd, &fs))
-		return;
-	for (size_t i = 0; i < TN_COUNT(local_systems); i++) {
-		if (local_systems[i].type == (uint32_t)fs.f_type) {
-			m->slow = false;
-			m->handles = local_systems[i].handles;
-			return;
-		}
-	}
-}
 
 static uint64_t hash_bytes(const void *bytes, size_t n)
 {
@@ -73,26 +60,64 @@ static uint64_t hash_bytes(const void *bytes, size_t n)
 	return h ^ (h >> 32);
 }
 
-/* What tells a file from the one that had its inode number before. */
-static uint64_t generation(int fd, const char *name, const struct hf_meta *m)
+/* What kind of file system fd lies on. */
+static void classify(int fd, struct hf_meta *m)
+{
+	struct statfs fs;
+
+	m->slow = true;
+	m->gen_by = HF_GEN_BIRTH;
+	if (fstatfs(fd, &fs))
+		return;
+	for (size_t i = 0; i < TN_COUNT(local_systems); i++) {
+		if (local_systems[i].type != (uint32_t)fs.f_type)
+			continue;
+		m->slow = false;
+		m->gen_by = local_systems[i].gen_by;
+		break;
+	}
+	if (m->gen_by != HF_GEN_FS)
+		return;
+	memcpy(&m->id.gen, &fs.f_fsid, sizeof(m->id.gen));
+	if (m->id.gen == 0)
+		m->gen_by = HF_GEN_HANDLE;
+}
+
+/* A hash of the file's handle; 0: it has none. Also where the name lies, if mount_id is not NULL. */
+static uint64_t handle_of(int fd, const char *name, int *mount_id)
 {
 	union {
 		struct file_handle handle;
 		uint8_t room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
 	} u;
-	int mount_id, flags = *name ? 0 : AT_EMPTY_PATH;
+	int flags = *name ? 0 : AT_EMPTY_PATH;
 
-	if (m->handles) {
-		u.handle.handle_bytes = MAX_HANDLE_SZ;
-		if (name_to_handle_at(fd, name, &u.handle, &mount_id, flags) == 0)
-			return hash_bytes(u.handle.f_handle, u.handle.handle_bytes);
-		u.handle.handle_bytes = MAX_HANDLE_SZ;
-		if (name_to_handle_at(fd, name, &u.handle, &mount_id, flags | AT_HANDLE_FID) == 0)
-			return hash_bytes(u.handle.f_handle, u.handle.handle_bytes);
-	}
-	if (m->x.stx_mask & STATX_BTIME)
-		return (uint64_t)m->x.stx_btime.tv_sec * 1000000000u + m->x.stx_btime.tv_nsec;
+	u.handle.handle_bytes = MAX_HANDLE_SZ;
+	if (name_to_handle_at(fd, name, &u.handle, mount_id, flags) == 0)
+		return hash_bytes(u.handle.f_handle, u.handle.handle_bytes);
+	u.handle.handle_bytes = MAX_HANDLE_SZ;
+	if (name_to_handle_at(fd, name, &u.handle, mount_id, flags | AT_HANDLE_FID) == 0)
+		return hash_bytes(u.handle.f_handle, u.handle.handle_bytes);
 	return 0;
+}
+
+/* Sets m->id.gen, and what else is the file system's. `near`: of something that lies there too; or NULL. */
+static void tell_apart(int fd, const char *name, const struct hf_meta *near, struct hf_meta *m)
+{
+	int mount_id;
+
+	if (near && near->id.dev == m->id.dev) {
+		m->slow = near->slow;
+		m->gen_by = near->gen_by;
+		m->id.gen = near->id.gen;
+	} else {
+		classify(fd, m);
+	}
+	if (m->gen_by == HF_GEN_FS)
+		return;
+	m->id.gen = m->gen_by == HF_GEN_HANDLE ? handle_of(fd, name, &mount_id) : 0;
+	if (m->id.gen == 0 && m->x.stx_mask & STATX_BTIME)
+		m->id.gen = (uint64_t)m->x.stx_btime.tv_sec * 1000000000u + m->x.stx_btime.tv_nsec;
 }
 
 /* Bits that Unix has no place for are in an attribute; the sticky bit, which means nothing on a file, says so. */
@@ -129,13 +154,7 @@ bool hf_look(int fd, const struct hf_meta *near, struct hf_meta *m)
 
 	if (!stat_at(fd, "", m))
 		return false;
-	if (near && near->id.dev == m->id.dev) {
-		m->slow = near->slow;
-		m->handles = near->handles;
-	} else {
-		classify(fd, m);
-	}
-	m->id.gen = generation(fd, "", m);
+	tell_apart(fd, "", near, m);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	m->extra = extra_of(path, &m->x);
 	return true;
@@ -157,10 +176,8 @@ static bool look_at(int fd, const char *name, const struct hf_meta *near, struct
 		return false;
 	if (S_ISREG(m->x.stx_mode) && (m->x.stx_mode & S_ISVTX))
 		return false;
-	m->slow = near->slow;
-	m->handles = near->handles;
 	m->extra = 0;
-	m->id.gen = generation(fd, name, m);
+	tell_apart(fd, name, near, m);
 	return true;
 }
 
@@ -220,7 +237,7 @@ bool hf_follow(int root_fd, const char *path, const struct hf_meta *near, bool s
 
 /* ---- directories ---- */
 
-struct dirent64 {
+struct raw_entry {
 	uint64_t ino;
 	int64_t off;
 	uint16_t reclen;
@@ -260,9 +277,9 @@ void hf_dir_seek(struct hf_dir *d, uint64_t offset)
 	d->at = d->len = 0;
 }
 
-static const struct dirent64 *next_raw(struct hf_dir *d, int *error)
+static const struct raw_entry *next_raw(struct hf_dir *d, int *error)
 {
-	const struct dirent64 *raw;
+	const struct raw_entry *raw;
 
 	*error = 0;
 	if (d->at >= d->len) {
@@ -277,7 +294,7 @@ static const struct dirent64 *next_raw(struct hf_dir *d, int *error)
 	}
 	d->last_at = d->at;
 	d->last_next = d->next;
-	raw = (const struct dirent64 *)(const void *)(d->buf + d->at);
+	raw = (const struct raw_entry *)(const void *)(d->buf + d->at);
 	d->at += raw->reclen;
 	d->next = (uint64_t)raw->off;
 	return raw;
@@ -285,7 +302,7 @@ static const struct dirent64 *next_raw(struct hf_dir *d, int *error)
 
 const char *hf_dir_name(struct hf_dir *d)
 {
-	const struct dirent64 *raw;
+	const struct raw_entry *raw;
 	int error;
 
 	while ((raw = next_raw(d, &error)) != NULL) {
@@ -321,19 +338,62 @@ static void look_behind(struct hf_dir *d, const char *name, const struct hf_meta
 	*m = found.meta;
 }
 
-/* A directory that may be read but not searched tells names and kinds, and no more: opendir(3). */
-static void guess(const struct dirent64 *raw, const struct hf_meta *near, struct hf_meta *m)
+static uint16_t mode_of_kind(const struct raw_entry *raw)
 {
-	memset(m, 0, sizeof(*m));
-	m->id = (struct hf_ident){ near->id.dev, raw->ino, 0 };
-	m->x.stx_ino = raw->ino;
-	m->x.stx_mode = (uint16_t)((raw->type & 15) << 12); /* DT_ numbers are those of S_IFMT */
+	return (uint16_t)((raw->type & 15) << 12); /* DT_ numbers are those of S_IFMT */
 }
 
-int hf_dir_next(struct hf_dir *d, struct hf_entry *e)
+/* A directory that may be read but not searched tells names and kinds, and no more: opendir(3). */
+static void guess(const struct raw_entry *raw, const struct hf_meta *near, struct hf_meta *m)
 {
-	struct hf_meta near = { .id.dev = d->dev, .slow = d->slow, .handles = d->handles };
-	const struct dirent64 *raw;
+	memset(m, 0, sizeof(*m));
+	m->id = (struct hf_ident){ near->id.dev, raw->ino,
+		near->gen_by == HF_GEN_FS ? near->id.gen : 0 };
+	m->x.stx_ino = raw->ino;
+	m->x.stx_mode = mode_of_kind(raw);
+}
+
+/*
+ * What the directory itself tells, and the handle, are enough for a file that lies where its name does. false: look
+ * closer. A directory may be where another file system begins; so may a file, and the handle tells; without handles its
+ * number is then that of the file beneath, as it is in readdir(3).
+ */
+static bool take_brief(struct hf_dir *d, const struct raw_entry *raw, struct hf_meta *m)
+{
+	bool must_follow = d->follow && raw->type == DT_LNK;
+	int mount_id;
+
+	if (raw->type == DT_UNKNOWN || raw->type == DT_DIR || must_follow ||
+	    d->gen_by == HF_GEN_BIRTH)
+		return false;
+	m->id = (struct hf_ident){ d->id.dev, raw->ino, d->id.gen };
+	m->x.stx_mode = mode_of_kind(raw);
+	if (d->gen_by == HF_GEN_FS)
+		return true;
+	if (d->mount_id == 0)
+		handle_of(d->fd, "", &d->mount_id);
+	m->id.gen = handle_of(d->fd, raw->name, &mount_id);
+	return m->id.gen != 0 && mount_id == d->mount_id;
+}
+
+/* Finds out about an entry. false: it was removed meanwhile. */
+static bool look_into(struct hf_dir *d, const struct raw_entry *raw, struct hf_meta *m)
+{
+	struct hf_meta near = { .id = d->id, .slow = d->slow, .gen_by = d->gen_by };
+
+	if (!look_at(d->fd, raw->name, &near, m) && !look_closer(d, raw->name, &near, m)) {
+		if (errno == ENOENT)
+			return false;
+		guess(raw, &near, m);
+	}
+	if (d->follow && S_ISLNK(m->x.stx_mode))
+		look_behind(d, raw->name, &near, m);
+	return true;
+}
+
+int hf_dir_next(struct hf_dir *d, bool brief, struct hf_entry *e)
+{
+	const struct raw_entry *raw;
 	int error;
 
 	while ((raw = next_raw(d, &error)) != NULL) {
@@ -342,14 +402,8 @@ int hf_dir_next(struct hf_dir *d, struct hf_entry *e)
 
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || len >= sizeof(e->name))
 			continue;
-		if (!look_at(d->fd, name, &near, &e->meta) &&
-		    !look_closer(d, name, &near, &e->meta)) {
-			if (errno == ENOENT)
-				continue; /* removed meanwhile */
-			guess(raw, &near, &e->meta);
-		}
-		if (d->follow && S_ISLNK(e->meta.x.stx_mode))
-			look_behind(d, name, &near, &e->meta);
+		if (!(brief && take_brief(d, raw, &e->meta)) && !look_into(d, raw, &e->meta))
+			continue;
 		memcpy(e->name, name, len + 1);
 		e->name_len = (uint16_t)len;
 		e->next = (uint64_t)raw->off;

@@ -153,10 +153,29 @@ void hf_inode_put(struct hf *hf, struct hf_inode *i)
 	}
 }
 
+static uint8_t qid_type(uint32_t extra, uint32_t kind)
+{
+	uint8_t type = (uint8_t)(extra >> 24);
+
+	if (kind == S_IFDIR)
+		type |= TN_QTDIR;
+	if (kind == S_IFLNK)
+		type |= TN_QTSYMLINK;
+	return type;
+}
+
+struct tn_qid hf_brief_qid(struct hf *hf, const struct hf_meta *m)
+{
+	const struct hf_inode *i = hf_inode_find(hf, &m->id);
+
+	return (struct tn_qid){ .path = i ? i->qid_path : number_of(hf, &m->id),
+		.type = qid_type(i ? i->extra : 0, m->x.stx_mode & S_IFMT) };
+}
+
 struct tn_qid hf_qid(struct hf *hf, struct hf_inode *i, const struct hf_meta *m)
 {
 	int64_t ctime_ns = m->x.stx_ctime.tv_sec * INT64_C(1000000000) + m->x.stx_ctime.tv_nsec;
-	uint32_t extra = m->extra, kind = m->x.stx_mode & S_IFMT;
+	uint32_t extra = m->extra;
 	struct tn_qid qid = { .version = (uint32_t)mix(0, (uint64_t)ctime_ns) };
 
 	if (!i)
@@ -170,11 +189,7 @@ struct tn_qid hf_qid(struct hf *hf, struct hf_inode *i, const struct hf_meta *m)
 		extra = i->extra;
 	}
 	qid.path = i ? i->qid_path : number_of(hf, &m->id);
-	qid.type = (uint8_t)(extra >> 24);
-	if (kind == S_IFDIR)
-		qid.type |= TN_QTDIR;
-	if (kind == S_IFLNK)
-		qid.type |= TN_QTSYMLINK;
+	qid.type = qid_type(extra, m->x.stx_mode & S_IFMT);
 	return qid;
 }
 
@@ -254,14 +269,15 @@ static void pin(struct hf *hf, struct hf_place *p)
 /* p's descriptor from its parent's, which is pinned. */
 static enum tn_err walk_again(struct hf *hf, struct hf_place *p)
 {
-	struct hf_meta near = { .slow = p->parent->slow, .handles = p->parent->handles };
+	struct hf_meta near = { .id = p->parent->inode->id,
+		.slow = p->parent->slow,
+		.gen_by = p->parent->gen_by };
 	struct hf_found found = { .fd = -1 };
 	char path[PATH_MAX];
 	bool good;
 
 	if (p->gone)
 		return p->removed ? TN_EGONE : TN_ESTALE;
-	near.id.dev = p->parent->inode->id.dev;
 	if (p->followed) {
 		good = hf_place_path(p, path, sizeof(path)) > 0 &&
 		       hf_follow(hf_place_top(p)->fd, path, &near, true, &found);
@@ -420,7 +436,7 @@ static struct hf_place *place_new(struct hf *hf, const char *name, struct hf_fou
 	p->refs = 1;
 	p->kind = found->meta.x.stx_mode & S_IFMT;
 	p->slow = found->meta.slow || hf->o.all_workers;
-	p->handles = found->meta.handles;
+	p->gen_by = found->meta.gen_by;
 	p->followed = found->followed;
 	fd_count(hf);
 	p->fd = found->fd;
