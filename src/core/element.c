@@ -122,15 +122,17 @@ uint16_t tn_name_gather(struct tn_name *n, uint16_t max)
 	return k;
 }
 
+/* The names of the run point into the text, or are the elements themselves. */
 void tn_name_advance(struct tn_name *n, uint32_t k)
 {
-	struct tn_str e;
+	const struct tn_str *last = &n->w.names[k - 1];
 
 	if (n->w.link_len == 0)
 		n->n_good += k;
-	n->w.at = n->w.run_at;
-	while (k-- > 0)
-		tn_name_take(n, &n->w.at, &e);
+	if (n->elems && !n->w.text)
+		n->w.at = n->w.run_at + k;
+	else
+		n->w.at = (uint32_t)(last->s - text_of(n).s) + last->len;
 }
 
 /* ---- symbolic links ---- */

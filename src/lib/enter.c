@@ -82,10 +82,13 @@ static void run(void)
 /* Whoever sleeps on the loop would wake too late for what is due next. */
 static void hurry(void)
 {
-	uint64_t next_ns = tn_loop_next_ns(core());
+	uint64_t next_ns;
 
+	if (!waiting.has_sleeper && !waiting.is_elsewhere)
+		return;
+	next_ns = tn_loop_next_ns(core());
 	if (waiting.has_sleeper ? next_ns < waiting.sleeper_next_ns
-				: waiting.is_elsewhere && next_ns < waiting.elsewhere_next_ns)
+				: next_ns < waiting.elsewhere_next_ns)
 		core()->wake(core());
 }
 

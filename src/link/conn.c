@@ -246,8 +246,10 @@ static bool serve_next(struct tn_conn *conn)
 	conn->in_start += (uint32_t)len;
 	conn->in_len -= (uint32_t)len;
 	conn->scanned -= conn->scanned < (uint32_t)len ? conn->scanned : (uint32_t)len;
-	if (conn->in_len == 0)
+	if (conn->in_len == 0) {
 		conn->in_start = 0;
+		conn->is_reading = false;
+	}
 	return true;
 }
 

@@ -23,12 +23,12 @@ TENON = os.path.join(BUILD, 'tenon')
 
 # what of counted.c, the function, the ceiling, the target, what it is
 INSTRUCTIONS = [
-    ('null', 'counted_null', 530, 80, 'tn_read of #cons/null'),
-    ('name', 'counted_name', 5600, 2500, 'a name of four elements in #ram under 50 mounts'),
+    ('null', 'counted_null', 510, 80, 'tn_read of #cons/null'),
+    ('name', 'counted_name', 5250, 2500, 'a name of four elements in #ram under 50 mounts'),
     ('fork', 'counted_fork', 1000, 1000, 'a fork of a name space of 1,000 mounts'),
-    ('read', 'counted_message', 1900, 1500, 'Tread of 4 KiB, from frame to frame, without the copy'),
-    ('getattr', 'counted_message', 3100, 3100, 'Tgetattr, from frame to frame'),
-    ('walk', 'counted_message', 2600, 2600, 'Twalk of a name, from frame to frame'),
+    ('read', 'counted_message', 1680, 1500, 'Tread of 4 KiB, from frame to frame, without the copy'),
+    ('getattr', 'counted_message', 3020, 3020, 'Tgetattr, from frame to frame'),
+    ('walk', 'counted_message', 2280, 2280, 'Twalk of a name, from frame to frame'),
 ]
 
 # struct, header, the ceiling in bytes where a pointer has 32 bits, the target
