@@ -26,9 +26,9 @@ INSTRUCTIONS = [
     ('null', 'counted_null', 510, 80, 'tn_read of #cons/null'),
     ('name', 'counted_name', 5250, 2500, 'a name of four elements in #ram under 50 mounts'),
     ('fork', 'counted_fork', 1000, 1000, 'a fork of a name space of 1,000 mounts'),
-    ('read', 'counted_message', 1680, 1500, 'Tread of 4 KiB, from frame to frame, without the copy'),
-    ('getattr', 'counted_message', 3020, 3020, 'Tgetattr, from frame to frame'),
-    ('walk', 'counted_message', 2280, 2280, 'Twalk of a name, from frame to frame'),
+    ('read', 'counted_message', 1950, 1500, 'Tread of 4 KiB, from frame to frame, without the copy'),
+    ('getattr', 'counted_message', 3130, 3130, 'Tgetattr, from frame to frame'),
+    ('walk', 'counted_message', 2420, 2420, 'Twalk of a name, from frame to frame'),
 ]
 
 # struct, header, the ceiling in bytes where a pointer has 32 bits, the target
@@ -37,7 +37,7 @@ SIZES = [
     ('struct tn_req', 'tenon/server.h', 128, 128),
 ]
 
-TEXT_CEILING, TEXT_TARGET = 96000, 32768
+TEXT_CEILING, TEXT_TARGET = 98000, 32768
 
 # System calls of an export of a host directory for one message or chain of them, one outstanding.
 CALLS = [
