@@ -76,7 +76,7 @@ SUITES = [
     Suite('fuzz-long', ['test/fuzz/run.py', '{build}-fuzz', '--keep', '--seconds', '514'], 5400, long=True),
     Suite('fuzz-afl', ['test/fuzz/afl.sh'], 300, long=True),
     Suite('fuzz-planted', ['test/fuzz/planted.py'], 5400, long=True),
-    Suite('speed', ['test/speed/run.py', '{build}'], 120),
+    Suite('speed', ['test/speed/run.py', '{build}'], 300),
     Suite('door', ['test/launch/door.py', '{build}'], 900),
     Suite('door-posix', ['test/launch/door_posix.py', '{build}'], 300, asan=True),
     Suite('door-sanitized', ['test/launch/door.py', '{build}-asan'], 1800, long=True),

@@ -158,7 +158,7 @@ def system_calls():
 
 def text():
     """Of what test/freestanding.sh compiles, for a Cortex-M3."""
-    out = subprocess.run([os.path.join(TOP, 'test/freestanding.sh')], capture_output=True, text=True, timeout=120).stdout
+    out = subprocess.run([os.path.join(TOP, 'test/freestanding.sh')], capture_output=True, text=True, timeout=240).stdout
     rooms = dict((room, int(n)) for room, n in re.findall(r'^# (\w+): text (\d+)', out, re.M))
     if not rooms:
         return skip('text', 'nothing was compiled')
