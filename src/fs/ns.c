@@ -68,7 +68,8 @@ static enum tn_status ns_flush(struct tn_req *r)
 
 /* clang-format off */
 static const struct tn_file ns_files[] = {
-	{ .name = "ctl",    .perm = 0222, .write = ctl_write, .flush = ns_flush },
+	/* A line may ask, too: what is answered goes with the Chan. */
+	{ .name = "ctl",    .perm = 0222, .write = ctl_write, .clunk = tn_snapshot_clunk, .flush = ns_flush },
 	{ .name = "ns",     .perm = 0444, .open = ns_open, .read = tn_snapshot_read, .clunk = tn_snapshot_clunk, .flush = ns_flush },
 	{ .name = "whence", .perm = 0666, .write = whence_write, .read = tn_snapshot_read, .clunk = tn_snapshot_clunk, .flush = ns_flush },
 	{ .name = "stats",  .perm = 0444, .open = stats_open, .read = tn_snapshot_read, .clunk = tn_snapshot_clunk, .flush = ns_flush },

@@ -26,6 +26,8 @@ static enum tn_status ctl(void *arg, struct tn_req *r, struct tn_str text)
 		kept_req = r;
 		return TN_LATER;
 	}
+	if (text.len == 2 && memcmp(text.s, "ns", 2) == 0)
+		tn_nsdev_answer(r, "bind /a /b\n", 11);
 	return text.len == 3 && memcmp(text.s, "bad", 3) == 0 ? tn_fail(r, TN_EBADARG) : TN_DONE;
 }
 
@@ -113,6 +115,18 @@ static void a_write_to_ctl_is_answered_by_the_host(void **state)
 	assert_int_equal(write_text(c, "bad\n"), TN_EBADARG);
 	assert_int_equal(write_text(c, "\n"), TN_OK); /* nothing to do */
 	assert_string_equal(asked, "ctl(bind /a /b)ctl(bad)");
+	turn(c);
+}
+
+/* It is LeakSanitizer that finds what does not. */
+static void what_a_question_to_ctl_is_answered_goes_with_its_chan(void **state)
+{
+	struct tn_chan *c = open_at(root, "ctl", TN_OWRITE);
+
+	(void)state;
+	assert_int_equal(write_text(c, "ns\n"), TN_OK);
+	assert_int_equal(write_text(c, "ns\n"), TN_OK);
+	assert_non_null(c->aux.p);
 	turn(c);
 }
 
@@ -216,6 +230,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_write_to_ctl_is_answered_by_the_host),
+		TEST(what_a_question_to_ctl_is_answered_goes_with_its_chan),
 		TEST(a_write_to_ctl_may_be_answered_later),
 		TEST(ns_shows_what_was_when_it_was_opened),
 		TEST(whence_answers_on_the_chan_that_asked),

@@ -154,7 +154,7 @@ struct hf_file {
 	int fd;                  /* -1: not open */
 	struct hf_dir *dir;
 	struct tn_lane lane;
-	bool slow, waits, remove_on_close, nofollow, has_locks;
+	bool slow, waits, remove_on_close, nofollow, has_locks, knows_no_waiting;
 };
 
 /* ---- acts: act.c, actio.c ---- */

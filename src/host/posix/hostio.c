@@ -61,6 +61,19 @@ static enum tn_status read_later(struct hf_act *a)
 	return hf_act_later(a);
 }
 
+/* A file system that knows no waiting (tmpfs of old, overlays, proc) is asked once a file whether it does. */
+static ssize_t read_now(const struct hf_act *a, const struct iovec *to, off_t offset)
+{
+	if (!a->file->knows_no_waiting) {
+		ssize_t n = preadv2(a->fd, to, 1, offset, RWF_NOWAIT);
+
+		if (n >= 0 || errno != EOPNOTSUPP)
+			return n;
+		a->file->knows_no_waiting = true;
+	}
+	return preadv(a->fd, to, 1, offset);
+}
+
 enum tn_status hf_read(struct tn_req *r)
 {
 	struct hf_act a;
@@ -77,11 +90,8 @@ enum tn_status hf_read(struct tn_req *r)
 		return read_later(&a);
 	while (had < count) {
 		struct iovec to = { r->u.io.data + had, count - had };
-		ssize_t n = preadv2(a.fd, &to, 1, (off_t)(r->u.io.offset + had), RWF_NOWAIT);
+		ssize_t n = read_now(&a, &to, (off_t)(r->u.io.offset + had));
 
-		if (n < 0 &&
-		    errno == EOPNOTSUPP) /* a file system without waiting: tmpfs of old, proc */
-			n = preadv(a.fd, &to, 1, (off_t)(r->u.io.offset + had));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
