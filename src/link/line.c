@@ -91,6 +91,18 @@ static enum tn_err enter_newfid(struct tn_call *call, const struct tn_msg *m)
 	return TN_OK;
 }
 
+/* What is only made by this message has proven nothing; and a fid has one place in its line. */
+static enum tn_err enter_afid(struct tn_call *call, const struct tn_msg *m)
+{
+	const struct tn_spelling *how = call->how;
+
+	if (how->afid != TN_USE_MAKE && m->afid == TN_NOFID)
+		return TN_OK;
+	if (how->fid && m->afid == m->fid)
+		return tn_fid_is_free(call->tickets[0].fid) ? TN_EBADFID : TN_EFIDINUSE;
+	return enter_fid(call, how->afid, m->afid);
+}
+
 /* The fids that the message names. Placeholders are made for those that it is to make. */
 enum tn_err tn_line_enter(struct tn_call *call, const struct tn_msg *m)
 {
@@ -101,8 +113,8 @@ enum tn_err tn_line_enter(struct tn_call *call, const struct tn_msg *m)
 		err = enter_fid(call, how->fid, m->fid);
 	if (!err && how->newfid)
 		err = enter_newfid(call, m);
-	if (!err && how->afid && (how->afid == TN_USE_MAKE || m->afid != TN_NOFID))
-		err = enter_fid(call, how->afid, m->afid);
+	if (!err && how->afid)
+		err = enter_afid(call, m);
 	return err;
 }
 

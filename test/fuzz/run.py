@@ -5,7 +5,8 @@
     run.py BUILD --replay [TARGET ...]
 
 BUILD is configured for libFuzzer and built if need be (clang). Each target goes on for N seconds (5) from its seeds and is
-to find nothing; what it finds is in BUILD/found. --keep: what was learnt stays in BUILD/corpus and is gone on from.
+to find nothing; what it finds is in BUILD/found. It tries the same each time, as a test is to. --keep: what was learnt stays
+in BUILD/corpus and is gone on from, each time with other dice.
 --replay: BUILD is any build; each target runs its seeds, and no more.
 """
 import argparse
@@ -65,6 +66,7 @@ def fresh(path):
 def fuzz(build, target, seconds, keep=False):
     """-> libFuzzer's status and words"""
     corpus = os.path.join(build, 'corpus' if keep else 'scratch', target)
+    dice = [] if keep else ['-seed=1']
     if not keep:
         fresh(corpus)
     found = os.path.join(build, 'found')
@@ -77,7 +79,7 @@ def fuzz(build, target, seconds, keep=False):
     if seeds.make_dictionary(target, given + '.dict'):
         command.append('-dict=%s.dict' % given)
     try:
-        p = subprocess.run(command + [corpus, given], cwd=build, env=dict(os.environ, **SANITIZED), stdin=subprocess.DEVNULL,
+        p = subprocess.run(command + dice + [corpus, given], cwd=build, env=dict(os.environ, **SANITIZED), stdin=subprocess.DEVNULL,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors='replace', timeout=seconds + 120)
     except subprocess.TimeoutExpired as e:
         return -1, (e.stdout or b'').decode(errors='replace') + '\nno end within %d s' % (seconds + 120)
@@ -113,7 +115,7 @@ def main():
     ap.add_argument('--keep', action='store_true')
     ap.add_argument('--replay', action='store_true')
     ap.add_argument('targets', nargs='*')
-    a = ap.parse_args()
+    a = ap.parse_intermixed_args()
     build = os.path.abspath(a.build)
     names = a.targets or targets()
     if not a.replay and not shutil.which('clang'):

@@ -128,6 +128,10 @@ static void no_authentication_is_asked_for(void **state)
 	assert_got("Rerror 1 fid unknown or out of range");
 	SAY(t_attach(1, 9, 0)); /* a fid, but no afid */
 	assert_got("Rerror 1 authentication failed");
+	SAY(t_attach(1, 9, 9)); /* itself */
+	assert_got("Rerror 1 fid unknown or out of range");
+	SAY(t_attach(1, 0, 0));
+	assert_got("Rerror 1 fid already in use");
 	SAY(t_attach(1, 0, TN_NOFID));
 	assert_got("Rerror 1 fid already in use");
 	SAY(t_attach(1, TN_NOFID, TN_NOFID));
