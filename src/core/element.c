@@ -122,11 +122,12 @@ uint16_t tn_name_gather(struct tn_name *n, uint16_t max)
 	return k;
 }
 
-/* The names of the run point into the text, or are the elements themselves. */
+/* k: one at least. The names of the run point into the text, or are the elements themselves. */
 void tn_name_advance(struct tn_name *n, uint32_t k)
 {
 	const struct tn_str *last = &n->w.names[k - 1];
 
+	tn_assert(k > 0);
 	if (n->w.link_len == 0)
 		n->n_good += k;
 	if (n->elems && !n->w.text)

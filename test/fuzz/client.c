@@ -84,20 +84,7 @@ void fuzz_client_turn(void)
 
 void fuzz_client_send(const uint8_t *bytes, size_t len)
 {
-	while (len > 0 && c->stream) {
-		size_t room;
-		uint8_t *buf = tn_stream_input(c->stream, &room);
-
-		if (!buf)
-			break;
-		must(room > 0);
-		if (room > len)
-			room = len;
-		memcpy(buf, bytes, room);
-		bytes += room;
-		len -= room;
-		tn_stream_arrived(c->stream, room);
-	}
+	fuzz_arrive(&c->stream, bytes, len);
 	fuzz_client_turn();
 }
 

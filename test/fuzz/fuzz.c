@@ -1,6 +1,7 @@
 #include "fuzz.h"
 
 #include "host/posix/host.h"
+#include "link/stream.h"
 
 uint64_t fuzz_now;
 
@@ -97,4 +98,22 @@ char *fuzz_text(const uint8_t *bytes, size_t len)
 		memcpy(text, bytes, len);
 	text[len] = '\0';
 	return text;
+}
+
+void fuzz_arrive(struct tn_stream *const *stream, const uint8_t *bytes, size_t len)
+{
+	while (len > 0 && *stream) {
+		size_t room;
+		uint8_t *buf = tn_stream_input(*stream, &room);
+
+		if (!buf)
+			break;
+		must(room > 0);
+		if (room > len)
+			room = len;
+		memcpy(buf, bytes, room);
+		bytes += room;
+		len -= room;
+		tn_stream_arrived(*stream, room);
+	}
 }

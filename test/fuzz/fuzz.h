@@ -26,6 +26,11 @@ extern uint64_t fuzz_now;
 /* The clock at its beginning, the log closed. First in each target. */
 void fuzz_begin(void);
 
+struct tn_stream;
+
+/* Bytes come to a stream, as long as it takes them and *stream is one: what they do may end it. */
+void fuzz_arrive(struct tn_stream *const *stream, const uint8_t *bytes, size_t len);
+
 /* ---- the input ---- */
 
 /* What is left of it. Behind its end everything is 0. */

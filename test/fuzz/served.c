@@ -71,20 +71,7 @@ static void pull(void)
 
 bool fuzz_served_send(const uint8_t *bytes, size_t len)
 {
-	while (len > 0 && stream) {
-		size_t room;
-		uint8_t *buf = tn_stream_input(stream, &room);
-
-		if (!buf)
-			break;
-		must(room > 0);
-		if (room > len)
-			room = len;
-		memcpy(buf, bytes, room);
-		bytes += room;
-		len -= room;
-		tn_stream_arrived(stream, room);
-	}
+	fuzz_arrive(&stream, bytes, len);
 	pull();
 	return stream != NULL;
 }

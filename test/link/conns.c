@@ -188,13 +188,7 @@ static void memory_of_all_has_a_limit_and_who_needs_little_goes_on(void **state)
 	unsigned n_ok, n_over = 0;
 
 	(void)state;
-	ADD(t_walk(1, 0, 5, "f"));
-	ADD(t_open(2, 5, TN_OREAD));
-	send_batch();
-	got();
-	fake.late = 1u << TN_READ;
-	for (uint16_t i = 0; i < 40; i++)
-		SAY(t_read(i, 5, 0, 8000));
+	ask_late_reads();
 	n_ok = fake.n_held;
 	assert_true(n_ok >= 8 && n_ok <= 12);
 	for (struct tn_msg r; next_msg(&r); n_over++) {

@@ -132,13 +132,7 @@ static void kept_requests_have_a_limit_of_memory(void **state)
 
 	(void)state;
 	start_session(&(struct tn_conn_limits){ .memory_max = 200000 });
-	ADD(t_walk(1, 0, 5, "f"));
-	ADD(t_open(2, 5, TN_OREAD));
-	send_batch();
-	got();
-	fake.late = 1u << TN_READ;
-	for (uint16_t i = 0; i < 40; i++)
-		SAY(t_read(i, 5, 0, 8000));
+	ask_late_reads();
 	settle();
 	n_ok = fake.n_held;
 	assert_true(n_ok >= 20 && n_ok < 25);

@@ -709,4 +709,16 @@ static inline int teardown(void **state)
 #define SESSION(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define BARE(f)    cmocka_unit_test_teardown(f, teardown)
 
+/* Forty reads of 8000 bytes, tags from 0, of a file that is opened for it: the server answers none of them yet. */
+static inline void ask_late_reads(void)
+{
+	ADD(t_walk(1, 0, 5, "f"));
+	ADD(t_open(2, 5, TN_OREAD));
+	send_batch();
+	got();
+	fake.late = 1u << TN_READ;
+	for (uint16_t i = 0; i < 40; i++)
+		SAY(t_read(i, 5, 0, 8000));
+}
+
 #endif

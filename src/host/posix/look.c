@@ -83,7 +83,7 @@ static void classify(int fd, struct hf_meta *m)
 		m->gen_by = HF_GEN_HANDLE;
 }
 
-/* A hash of the file's handle; 0: it has none. Also where the name lies, if mount_id is not NULL. */
+/* A hash of the file's handle, and on which mount the name lies; 0: it has none. */
 static uint64_t handle_of(int fd, const char *name, int *mount_id)
 {
 	union {
